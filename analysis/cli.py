@@ -1,0 +1,208 @@
+"""The verbs on files, and the one place where an error becomes text and an exit code.
+
+Nothing that is slow to import is imported before a verb runs: ``--help`` answers at once.
+"""
+
+import io
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from whowoke.analysis.errors import DataIncompleteError, UsageError, WhowokeError
+
+if TYPE_CHECKING:
+    from whowoke.analysis.capture import Capture
+
+DEBUG_VARIABLE = "WHOWOKE_DEBUG"
+EXIT_BROKEN_PIPE = 141  # what a shell reports for a command that SIGPIPE ended
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A capture.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+
+
+class ErrorsToExitCodes(TyperGroup):
+    """Turns every exception into at most two lines on stderr and an exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command line and exit."""
+        try:
+            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            code = _after_broken_pipe()
+        except typer.Abort:
+            code = 130
+        except WhowokeError as err:
+            code = _tell(str(err), err.hint, err.exit_code)
+        except Exception as err:  # noqa: BLE001
+            code = _tell_foreign(err)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; a reader that went away is told from other errors of the system."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise typer.Exit(_after_broken_pipe()) from None
+
+
+def show(text: str) -> None:
+    """Print text on stdout. Names come from the target: what moves a terminal's cursor is replaced."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    typer.echo(_harmless(text, keep="\n"))
+
+
+def tell(text: str) -> None:
+    """Print one line on stderr."""
+    typer.echo(_harmless(text), err=True)
+
+
+def export(
+    file: File,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="PATH", help="Where to; csv: a folder.")
+    ],
+    format_name: Annotated[
+        str, typer.Option("--format", metavar="csv", help="The format.")
+    ] = "csv",
+    force: Force = False,
+) -> None:
+    """Write the tables of a capture to files.
+
+    Example: whowoke export op-4242.whowoke --format csv -o tables
+    """
+    from whowoke.analysis import export as exporters
+    from whowoke.analysis.model import analyse
+
+    exporters.check(format_name, output, force)
+    capture = open_capture(file)
+    written = exporters.export(analyse(capture), format_name, output, force)
+    tell(f"wrote {len(written)} tables to {output}")
+    check_complete(capture)
+
+
+def info(file: File, as_json: Json = False) -> None:
+    """Say what a capture holds.
+
+    Example: whowoke info op-4242.whowoke
+    """
+    from whowoke.analysis.capture import Capture
+    from whowoke.analysis.info import describe, summary
+
+    facts = summary(Capture.open(file))
+    show(json.dumps(facts, indent=2) if as_json else describe(facts))
+
+
+def schema(as_json: Json = False) -> None:
+    """Print every table and record with the units and meanings of its columns.
+
+    Example: whowoke schema --json
+    """
+    from whowoke.analysis.reference import as_data, as_markdown
+
+    show(json.dumps(as_data(), indent=2) if as_json else as_markdown())
+
+
+def explain_file(file: Path, period_ns: int | None, as_json: bool) -> None:
+    """Print why the target of a capture woke; DataIncompleteError after it for a cut capture."""
+    from whowoke.analysis.explain import explain
+
+    capture = open_capture(file)
+    explanation = explain(capture, period_ns)
+    show(json.dumps(explanation.json(), indent=2) if as_json else explanation.text())
+    check_complete(capture)
+
+
+def open_capture(file: Path) -> "Capture":
+    """Open a capture for analysis; DataIncompleteError where it has no metadata yet."""
+    from whowoke.analysis.capture import Capture
+
+    capture = Capture.open(file)
+    if not capture.metadata:
+        raise DataIncompleteError(
+            f"{file} ends before anything was recorded", "record again: whowoke record"
+        )
+    for note in capture.notes:
+        tell(f"{file}: {note}")
+    return capture
+
+
+def check_complete(capture: "Capture") -> None:
+    """DataIncompleteError where the recording didn't end in order."""
+    if not capture.complete:
+        cut = capture.truncated_bytes
+        behind = f"; {cut} bytes behind its last whole part were not read" if cut else ""
+        raise DataIncompleteError(
+            f"{capture.path} has no end: it is still being recorded, or was cut{behind}",
+            "what was read is right, but counts are lower bounds",
+        )
+
+
+def exclusive(**given: object) -> str:
+    """The name of the one argument that was given; UsageError unless it is exactly one."""
+    names = [name for name, value in given.items() if value]
+    if len(names) != 1:
+        what = "both " + " and ".join(names) if names else "nothing"
+        raise UsageError(f"{what} to look at", f"give one of: {', '.join(given)}")
+    return names[0]
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Mount the verbs that work on files."""
+    app.command()(export)
+    app.command()(info)
+    app.command()(schema)
+
+
+def _tell(message: str, hint: str, code: int) -> int:
+    tell(f"whowoke: {message}")
+    if hint:
+        tell(f"  hint: {hint}")
+    return code
+
+
+def _tell_foreign(err: Exception) -> int:
+    """Errors of the command line's parser, which typer keeps private, and those that are ours."""
+    format_message = getattr(err, "format_message", None)
+    if callable(format_message):
+        context = getattr(err, "ctx", None)
+        command = context.command_path if context else "whowoke"
+        return _tell(str(format_message()), f"see: {command} --help", getattr(err, "exit_code", 2))
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exception(err)
+    return _tell(
+        f"internal error: {type(err).__name__}: {err}",
+        f"please report it with the output of: {DEBUG_VARIABLE}=1 whowoke …",
+        1,
+    )
+
+
+def _after_broken_pipe() -> int:
+    # What is still buffered would fail again when Python exits.
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+    return EXIT_BROKEN_PIPE
+
+
+def _harmless(text: str, keep: str = "") -> str:
+    return "".join(
+        char if char.isprintable() or char in keep else "\N{REPLACEMENT CHARACTER}" for char in text
+    )

@@ -1,0 +1,181 @@
+"""Work queues played again, add by add: which adds a Get consumed and which of them were due.
+
+The rules are those of controller-runtime's priority queue: an item is in the queue once; an add for
+at once makes a waiting one ready; of several delays the shortest counts; a Get takes all with it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+Key = tuple[int, int, int]
+
+# An add is recorded before it is in the queue; a Get this shortly after may come first.
+RACE_NS = 5_000_000
+
+
+@dataclass(eq=False)
+class Add:
+    """One item handed to a queue. ``due_ns`` of a rate-limited one is known once it is ready."""
+
+    ts_ns: int
+    goid: int
+    tid: int
+    key: Key
+    after_ns: int
+    rate_limited: bool
+    priority: int
+    stack: int
+    due_ns: int | None = None
+    get: "Get | None" = None
+    event: str = ""
+    reconcile: "Reconcile | None" = None
+    return_pc: int = 0
+
+
+@dataclass(eq=False)
+class Ready:
+    """An item became ready; ``adds`` made it so, none if they came before the recording."""
+
+    ts_ns: int
+    goid: int
+    tid: int
+    key: Key
+    adds: list[Add] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Get:
+    """An item was handed out, with all the adds that it stands for."""
+
+    ts_ns: int
+    goid: int
+    tid: int
+    key: Key
+    consumed: list[Add] = field(default_factory=list)
+    last_ready_ns: int = 0
+    reconcile: "Reconcile | None" = None
+    before: bool = False
+
+    def triggers(self) -> list[Add]:
+        """The consumed adds that were due."""
+        return [a for a in self.consumed if a.due_ns is not None and a.due_ns <= self.ts_ns]
+
+
+@dataclass(eq=False)
+class Done:
+    """A worker is done with an item."""
+
+    ts_ns: int
+    goid: int
+    tid: int
+    key: Key
+    get: Get | None = None
+
+
+@dataclass(eq=False)
+class Reconcile:
+    """One run of Reconcile; ``get`` is None if its item was handed out before the recording."""
+
+    start_ns: int
+    goid: int
+    key: Key
+    controller: str
+    get: Get | None = None
+    end_ns: int | None = None
+    result: str = "unknown"
+    requeue_after_ns: int | None = None
+    return_pc: int = 0
+    before: bool = False
+
+    def triggers(self) -> list[Add]:
+        """The adds that led to it."""
+        return self.get.triggers() if self.get else []
+
+
+@dataclass
+class _Item:
+    pending: list[Add] = field(default_factory=list)
+    last_get: Get | None = None
+    last_ready_ns: int = 0
+    known: bool = False
+
+
+@dataclass
+class Queues:
+    """All items of all queues. Feed it in the order of time."""
+
+    adds: list[Add] = field(default_factory=list)
+    readies: list[Ready] = field(default_factory=list)
+    gets: list[Get] = field(default_factory=list)
+    dones: list[Done] = field(default_factory=list)
+    _items: dict[Key, _Item] = field(default_factory=dict)
+
+    def _item(self, key: Key) -> _Item:
+        return self._items.setdefault(key, _Item())
+
+    def add(self, add: Add) -> None:
+        """An item was handed in."""
+        if not add.rate_limited or add.after_ns:
+            add.due_ns = add.ts_ns + add.after_ns
+        self.adds.append(add)
+        self._item(add.key).pending.append(add)
+
+    def ready(self, ready: Ready) -> None:
+        """An item became ready: by what is due, else by a rate limiter whose delay is over."""
+        item = self._item(ready.key)
+        ready.adds = _made_ready(item.pending, ready.ts_ns)
+        if not ready.adds:
+            _take_back(item)
+            ready.adds = _made_ready(item.pending, ready.ts_ns)
+        for add in ready.adds:
+            if add.due_ns is None:
+                add.due_ns = ready.ts_ns
+        item.last_ready_ns = ready.ts_ns
+        self.readies.append(ready)
+
+    def get(self, get: Get) -> None:
+        """An item was handed out: everything that waited for it is consumed."""
+        item = self._item(get.key)
+        get.consumed, item.pending = item.pending, []
+        get.last_ready_ns = item.last_ready_ns
+        for add in get.consumed:
+            add.get = get
+        get.before = not get.triggers() and not item.known
+        item.known |= not get.before
+        item.last_get = get
+        self.gets.append(get)
+
+    def done(self, done: Done) -> None:
+        """A worker gave the item back."""
+        done.get = self._item(done.key).last_get
+        self.dones.append(done)
+
+    def start(self, reconcile: Reconcile) -> None:
+        """Reconcile is entered: for the item that was handed out last."""
+        item = self._item(reconcile.key)
+        if item.last_get and item.last_get.reconcile is None:
+            reconcile.get = item.last_get
+            reconcile.get.reconcile = reconcile
+            reconcile.before = reconcile.get.before
+        else:
+            reconcile.before = not item.known
+
+
+def _made_ready(pending: Iterable[Add], ts_ns: int) -> list[Add]:
+    pending = list(pending)
+    at_once = [a for a in pending if not a.after_ns and not a.rate_limited]
+    due = [a for a in pending if a.due_ns is not None and a.due_ns <= ts_ns]
+    return at_once or due or [a for a in pending if a.due_ns is None]
+
+
+def _take_back(item: _Item) -> None:
+    """The item is ready again though nothing was added: the last add came just after the Get."""
+    get = item.last_get
+    if get is None or not get.consumed:
+        return
+    late = get.consumed[-1]
+    if late.ts_ns < max(get.last_ready_ns, get.ts_ns - RACE_NS):
+        return
+    get.consumed.remove(late)
+    late.get = None
+    item.pending.append(late)

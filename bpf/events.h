@@ -1,0 +1,96 @@
+/* The records, as analysis/schema.py defines them: same names, order and sizes.
+ * Every field is naturally aligned; each ring's records are padded to one fixed size. */
+#ifndef WW_EVENTS_H
+#define WW_EVENTS_H
+
+#define WW_TEXT_BYTES 256
+
+enum ww_kind {
+    WW_THREAD_WAKING = 1,
+    WW_THREAD_OFF = 2,
+    WW_THREAD_ON = 3,
+    WW_SYSCALL = 4,
+    WW_THREAD_START = 5,
+    WW_THREAD_EXIT = 6,
+    WW_TIMER_FIRE = 16,
+    WW_TIMER_ARM = 17,
+    WW_SLEEP = 18,
+    WW_NETPOLL_READY = 19,
+    WW_GOROUTINE_READY = 20,
+    WW_GOROUTINE_NEW = 21,
+    WW_GC_START = 22,
+    WW_QUEUE_ADD = 32,
+    WW_QUEUE_READY = 33,
+    WW_QUEUE_GET = 34,
+    WW_QUEUE_DONE = 35,
+    WW_RECONCILE_START = 40,
+    WW_RECONCILE_RETURN = 41,
+    WW_RECONCILE_RESULT = 42,
+    WW_INFORMER_EVENT = 48,
+    WW_RESYNC_ARM = 49,
+    WW_KINDS = 64,
+};
+
+enum ww_text_kind { WW_NAME = 1, WW_USER_STACK = 2, WW_KERNEL_STACK = 3, WW_PARKED_STACK = 4 };
+
+#define WW_THREAD_HEADER u64 ts_ns; u32 tid; u16 kind; u16 number
+#define WW_GO_HEADER u64 ts_ns; u64 goid; u32 tid; u16 kind; u16 site
+#define WW_KEY u64 namespace; u64 object_name
+
+/* threads ring: 48 bytes */
+struct ww_thread_waking { WW_THREAD_HEADER; u64 waker_tid; u64 kernel_stack; u64 pad[2]; };
+struct ww_thread_off { WW_THREAD_HEADER; u64 state; u64 pad[3]; };
+struct ww_thread_on { WW_THREAD_HEADER; u64 pad[4]; };
+struct ww_syscall { WW_THREAD_HEADER; u64 duration_ns; u64 first; u64 second; s64 result; };
+struct ww_thread_start { WW_THREAD_HEADER; u64 parent_tid; u64 pad[3]; };
+struct ww_thread_exit { WW_THREAD_HEADER; u64 pad[4]; };
+
+/* go ring: 96 bytes */
+struct ww_timer_fire {
+    WW_GO_HEADER;
+    u64 timer, due_ns, period_ns, callback, function;
+    u64 woken_goid, woken_start, parked_stack, caller;
+};
+struct ww_timer_arm {
+    WW_GO_HEADER;
+    u64 timer, due_ns, period_ns, callback, function, stack;
+    u64 pad[3];
+};
+struct ww_sleep { WW_GO_HEADER; s64 sleep_ns; u64 stack; u64 pad[7]; };
+struct ww_netpoll_ready {
+    WW_GO_HEADER;
+    u64 fd, mode, woken_goid, woken_start, parked_stack;
+    u64 pad[4];
+};
+struct ww_goroutine_ready { WW_GO_HEADER; u64 woken_goid, woken_start, parked_stack; u64 pad[6]; };
+struct ww_goroutine_new { WW_GO_HEADER; u64 new_goid, new_start; u64 pad[7]; };
+struct ww_gc_start { WW_GO_HEADER; u64 trigger; u64 pad[8]; };
+struct ww_queue_add {
+    WW_GO_HEADER;
+    u64 queue;
+    WW_KEY;
+    s64 after_ns;
+    u64 rate_limited;
+    s64 priority;
+    u64 stack;
+    u64 pad[2];
+};
+struct ww_queue_ready { WW_GO_HEADER; u64 metrics; WW_KEY; u64 pad[6]; };
+struct ww_queue_get { WW_GO_HEADER; u64 metrics; WW_KEY; u64 pad[6]; };
+struct ww_queue_done { WW_GO_HEADER; u64 queue; WW_KEY; u64 pad[6]; };
+struct ww_reconcile_start {
+    WW_GO_HEADER;
+    u64 queue, metrics;
+    WW_KEY;
+    u64 controller;
+    u64 pad[4];
+};
+struct ww_reconcile_return { WW_GO_HEADER; u64 pc; u64 pad[8]; };
+struct ww_reconcile_result { WW_GO_HEADER; u64 requeue; s64 requeue_after_ns; u64 error; u64 pad[6]; };
+struct ww_informer_event { WW_GO_HEADER; u64 old, new, initial; u64 pad[6]; };
+struct ww_resync_arm { WW_GO_HEADER; u64 type_name, period_ns; u64 pad[7]; };
+
+/* texts ring: what a hash stands for, sent once */
+struct ww_text { u64 hash; u32 kind, length; u8 data[WW_TEXT_BYTES]; };
+
+#endif

@@ -1,0 +1,3 @@
+#ifndef WW_LINUX_BPF_COMMON_H
+#define WW_LINUX_BPF_COMMON_H
+#endif

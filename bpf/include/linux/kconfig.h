@@ -1,0 +1,4 @@
+#ifndef WW_LINUX_KCONFIG_H
+#define WW_LINUX_KCONFIG_H
+#define CONFIG_BPF_SYSCALL 1
+#endif

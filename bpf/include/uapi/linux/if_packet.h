@@ -1,0 +1,3 @@
+#ifndef WW_UAPI_IF_PACKET_H
+#define WW_UAPI_IF_PACKET_H
+#endif

@@ -1,0 +1,131 @@
+/* Maps, hashes and losses, shared by all programs. Sizes come from tracer/engine.py. */
+
+BPF_RINGBUF_OUTPUT(threads_ring, WW_THREADS_PAGES);
+BPF_RINGBUF_OUTPUT(go_ring, WW_GO_PAGES);
+BPF_RINGBUF_OUTPUT(texts_ring, WW_TEXTS_PAGES);
+
+/* Counters are mapped by the recorder: reading a map by system call disables tracepoint programs on
+ * that CPU meanwhile (bpf_disable_instrumentation), and wake-ups would be missed. */
+/* Records that found no room, by kind; kind 0 is a text. */
+BPF_F_TABLE("array", u32, u64, lost, WW_KINDS, BPF_F_MMAPABLE);
+/* Hits of each probe site, by its index in the capture's list. */
+BPF_F_TABLE("array", u32, u64, hits, WW_MAX_SITES, BPF_F_MMAPABLE);
+BPF_TABLE("lru_hash", u64, u8, seen, 65536);
+
+/* Scratch belongs to a thread, not to a CPU: a uprobe program may be preempted. */
+struct ww_thread {
+    u64 enter_ns, first, second;
+    u32 number;
+    u16 inside, exiting;
+    struct ww_text text;
+};
+BPF_HASH(threads, u32, struct ww_thread, WW_MAX_THREADS);
+/* Scheduler programs run with interrupts off: theirs may belong to the CPU. */
+BPF_PERCPU_ARRAY(cpu_text, struct ww_text, 1);
+BPF_ARRAY(fresh_thread, struct ww_thread, 1);
+
+static inline void lose(u32 kind, u64 count)
+{
+    u64 *value = lost.lookup(&kind);
+    if (value)
+        __sync_fetch_and_add(value, count);
+}
+
+/* The cookie of a probe is its index in the list of sites. */
+static inline u32 hit_site(struct pt_regs *ctx)
+{
+    u32 site = bpf_get_attach_cookie(ctx);
+    u64 *value = hits.lookup(&site);
+    if (value)
+        __sync_fetch_and_add(value, 1);
+    return site;
+}
+
+static inline u64 read_u64(u64 address)
+{
+    u64 value = 0;
+    bpf_probe_read_user(&value, sizeof(value), (void *)address);
+    return value;
+}
+
+/* An index below a power of two, in a form that the verifier can follow. */
+static inline u32 bounded(u32 index, u32 limit)
+{
+    asm volatile("" : "+r"(index));
+    return index & (limit - 1);
+}
+
+static inline struct ww_thread *this_thread(void)
+{
+    u32 tid = (u32)bpf_get_current_pid_tgid();
+    return threads.lookup(&tid);
+}
+
+/* 64 bits over whole words: the tail of the last word must be zero. 0 stands for nothing. */
+static inline u64 hash_words(struct ww_text *text, u32 kind, u32 length)
+{
+    u64 *words = (u64 *)text->data;
+    u64 hash = 0x9e3779b97f4a7c15ULL + kind;
+    for (int i = 0; i < WW_TEXT_BYTES / 8; i++) {
+        if (i * 8 >= length)
+            break;
+        hash = (hash ^ words[bounded(i, WW_TEXT_BYTES / 8)]) * 0x9e3779b97f4a7c15ULL;
+        hash ^= hash >> 29;
+    }
+    return hash ? hash : 1;
+}
+
+/* Sends what the hash stands for, the first time. A lost one is tried again at its next event. */
+static inline u64 send_text(struct ww_text *text, u32 kind, u32 length)
+{
+    u64 hash = hash_words(text, kind, length);
+    u8 one = 1;
+    if (seen.lookup(&hash))
+        return hash;
+    text->hash = hash;
+    text->kind = kind;
+    text->length = length;
+    if (texts_ring.ringbuf_output(text, sizeof(*text), BPF_RB_NO_WAKEUP) == 0)
+        seen.update(&hash, &one);
+    else
+        lose(0, 1);
+    return hash;
+}
+
+static inline u64 name_hash(struct ww_thread *thread, u64 address, u64 length)
+{
+    if (!thread || !address || !length)
+        return 0;
+    u32 bytes = length > WW_TEXT_BYTES - 1 ? WW_TEXT_BYTES - 1 : (u32)length;
+    ((u64 *)thread->text.data)[bounded(bytes >> 3, WW_TEXT_BYTES / 8)] = 0;
+    if (bpf_probe_read_user(thread->text.data, bounded(bytes, WW_TEXT_BYTES), (void *)address))
+        return 0;
+    return send_text(&thread->text, WW_NAME, bytes);
+}
+
+static inline u64 user_stack(struct ww_thread *thread, void *ctx)
+{
+    if (!thread)
+        return 0;
+    int bytes = bpf_get_stack(ctx, thread->text.data, WW_TEXT_BYTES, BPF_F_USER_STACK);
+    return bytes > 0 ? send_text(&thread->text, WW_USER_STACK, bytes) : 0;
+}
+
+static inline void *thread_record(u16 kind, u32 tid, u64 ts_ns)
+{
+    struct ww_thread_on *e = threads_ring.ringbuf_reserve(sizeof(struct ww_thread_on));
+    if (!e) {
+        lose(kind, 1);
+        return 0;
+    }
+    e->ts_ns = ts_ns;
+    e->tid = tid;
+    e->kind = kind;
+    e->number = 0;
+    return e;
+}
+
+static inline void thread_submit(void *e)
+{
+    threads_ring.ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+}

@@ -1,0 +1,48 @@
+/* System calls of the target that wait: raw tracepoints, because a perf-type program that fires
+ * inside another one is skipped. Other processes pay one comparison a call. */
+
+static inline int is_wanted(u64 number)
+{
+    return WW_SYSCALLS;
+}
+
+int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
+{
+    if (bpf_get_current_pid_tgid() >> 32 != WW_TGID)
+        return 0;
+    u64 number = ctx->args[1];
+    if (!is_wanted(number))
+        return 0;
+    struct ww_thread *thread = this_thread();
+    if (!thread)
+        return 0;
+    u64 registers = ctx->args[0];
+    bpf_probe_read_kernel(&thread->first, 8, (void *)(registers + WW_SYSCALL_FIRST));
+    bpf_probe_read_kernel(&thread->second, 8, (void *)(registers + WW_SYSCALL_SECOND));
+    thread->number = number;
+    thread->enter_ns = bpf_ktime_get_ns();
+    thread->inside = 1;
+    return 0;
+}
+
+int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+    if (bpf_get_current_pid_tgid() >> 32 != WW_TGID)
+        return 0;
+    s64 result = ctx->args[1];
+    struct ww_thread *thread = this_thread();
+    if (!thread || !thread->inside)
+        return 0;
+    thread->inside = 0;
+    struct ww_syscall *e =
+        thread_record(WW_SYSCALL, (u32)bpf_get_current_pid_tgid(), thread->enter_ns);
+    if (!e)
+        return 0;
+    e->number = thread->number;
+    e->duration_ns = bpf_ktime_get_ns() - thread->enter_ns;
+    e->first = thread->first;
+    e->second = thread->second;
+    e->result = result;
+    thread_submit(e);
+    return 0;
+}

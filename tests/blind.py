@@ -1,0 +1,251 @@
+"""Makes operators that nobody has seen: names, lines, period and mechanism are drawn from a seed.
+
+    build/venv/bin/python tests/blind.py SEED [requeue|resync|ticker [STYLE]]
+
+The sources come from tests/operators/blind/*.tmpl. The same seed gives the same names and period
+with any mechanism.
+"""
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OPERATORS = ROOT / "tests" / "operators"
+TEMPLATES = OPERATORS / "blind"
+GO = ROOT / "build" / "go"
+MECHANISMS = ("requeue", "resync", "ticker")
+# Client-go raises a resync below 1 s, which controller-runtime may have shortened by a tenth.
+PERIOD_MS = range(1200, 2200)
+
+NOUNS = (TEMPLATES / "nouns.txt").read_text().split()
+VERBS = (TEMPLATES / "verbs.txt").read_text().split()
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is to be found out about a blind operator.
+
+    line is that of the return statement that asks for the requeue, of the one that arms the ticker,
+    or of the one that sets the SyncPeriod; waiting_line is where the ticker's goroutine waits (else
+    0). Both are in function and file, written as Go's symbol table writes them.
+    """
+
+    seed: int
+    mechanism: str
+    style: str
+    period_ns: int
+    function: str
+    file: str
+    line: int
+    waiting_line: int
+    controller: str
+    objects: tuple[str, ...]
+    folder: Path
+    binary: Path
+
+
+def generate(
+    seed: int,
+    mechanism: str | None = None,
+    style: str | None = None,
+    below: Path = ROOT / "build" / "blind",
+) -> Truth:
+    """Draw an operator, write its sources to a folder of its own and build it stripped."""
+    mechanism = mechanism or random.Random(f"{seed}/mechanism").choice(MECHANISMS)
+    names = _names(random.Random(f"{seed}/names"))
+    rng = random.Random(f"{seed}/{mechanism}/layout")
+    style = style or rng.choice(styles(mechanism))
+    objects = names["quoted_objects"].replace('"', "").split(", ")
+
+    folder = below / f"{seed}-{mechanism}"
+    sources = {
+        Path("main.go"): _render("main.go.tmpl", names, mechanism, style, rng),
+        Path(names["package"], names["file"]): _render(
+            "controller.go.tmpl", names, mechanism, style, rng
+        ),
+    }
+    lines = _write(folder, names["module"], sources)
+    file, line = lines[{"requeue": "asks", "resync": "declares", "ticker": "arms"}[mechanism]]
+    binary = folder / names["app"]
+    _build(folder, binary)
+    return Truth(
+        seed=seed,
+        mechanism=mechanism,
+        style=style,
+        period_ns=int(names["period_ns"]),
+        function=_function(names, mechanism, style),
+        file=f"{names['module']}/{file}",
+        line=line,
+        waiting_line=lines["waits"][1] if "waits" in lines else 0,
+        controller=names["controller"],
+        objects=tuple(objects),
+        folder=folder,
+        binary=binary,
+    )
+
+
+def styles(mechanism: str) -> list[str]:
+    """Ways in which a mechanism is written."""
+    return sorted(path.stem for path in (TEMPLATES / mechanism).glob("*.tmpl"))
+
+
+def _names(rng: random.Random) -> dict[str, str]:
+    nouns = rng.sample(NOUNS, len(NOUNS))
+    verbs = rng.sample(VERBS, len(VERBS))
+    noun, verb = nouns.pop, verbs.pop
+    title = str.capitalize
+    kind = noun()
+    period_ms = rng.choice(PERIOD_MS)
+    names = {
+        "app": f"{noun()}-{rng.choice(('operator', 'keeper', 'controller', 'manager'))}",
+        "package": noun(),
+        "file": f"{noun()}.go",
+        "Reconciler": title(kind) + rng.choice(("Reconciler", "Controller", title(noun()))),
+        "controller": f"{kind}-{noun()}" if rng.random() < 0.5 else kind,
+        "Setup": rng.choice(("SetupWithManager", title(verb()) + title(noun()))),
+        "Poller": title(noun()) + title(noun()),
+        "period_ns": str(period_ms * 1_000_000),
+        "period": rng.choice(
+            (f"{period_ms} * time.Millisecond", f"time.Duration({period_ms}e6)", f"{period_ms}e6")
+        ),
+        "decoy_a": f"{rng.randint(3, 9)} * time.Second",
+        "decoy_b": f"{rng.randint(2, 9)} * time.Minute",
+        "quoted_objects": ", ".join(f'"{noun()}-{noun()}"' for _ in range(rng.randint(2, 5))),
+    }
+    names["module"] = f"example.com/{noun()}/{names['app']}"
+    for local in ("object", "events", "clock", "key", "value", "other"):
+        names[local] = noun()
+    for private in ("start", "create", "selector", "helper", "sweep", "problem"):
+        names[private] = verb() + title(noun())
+    for constant in ("short", "long", "usual"):
+        names[constant] = noun() + title(rng.choice(("delay", "pause", "wait"))) + title(verb())
+    return names
+
+
+def _render(
+    template: str, names: dict[str, str], mechanism: str, style: str, rng: random.Random
+) -> str:
+    parts = names | _parts(mechanism, style, rng)
+    text = (TEMPLATES / template).read_text()
+
+    def fill(match: re.Match[str]) -> str:
+        indent, name = match.groups()
+        filled = {"gap": _gap, "pad": _pad}[name](rng) if name in ("gap", "pad") else parts[name]
+        return indent + filled.replace("\n", "\n" + indent)
+
+    while "$" in text:  # what is filled in has places to fill
+        text = re.sub(r"(\t*)\$([A-Za-z_]+)", fill, text)
+    return _without_unused_imports(text)
+
+
+def _parts(mechanism: str, style: str, rng: random.Random) -> dict[str, str]:
+    """Fill the places that depend on the mechanism."""
+    fragment, _, declarations = _fragment(f"{mechanism}/{style}").partition("-----\n")
+    predicates = ["", _fragment("predicates/function")]
+    if mechanism != "resync":  # an object that didn't change doesn't pass this one
+        predicates.append(_fragment("predicates/changed"))
+    parts = {
+        "body": _fragment("quiet"),
+        "caching": "",
+        "declarations": declarations,
+        "every": rng.choice(("r.Every", "$usual", "$period")),
+        "ticker_every": rng.choice(("p.every", "$usual", "$period")),
+        "predicates": rng.choice(predicates),
+        "setup": "",
+        "watches": "",
+    }
+    parts[{"requeue": "body", "resync": "caching", "ticker": "setup"}[mechanism]] = fragment
+    if mechanism == "ticker":
+        parts["watches"] = _fragment(rng.choice(("watches/object", "watches/map")))
+    return parts
+
+
+def _fragment(name: str) -> str:
+    return (TEMPLATES / f"{name}.tmpl").read_text().rstrip("\n")
+
+
+def _gap(rng: random.Random) -> str:
+    return "\n".join(rng.choice(("", _comment(rng))) for _ in range(rng.randint(0, 4)))
+
+
+def _pad(rng: random.Random) -> str:
+    """Blank lines, comments, constants and functions that nobody needs."""
+    pieces = []
+    for _ in range(rng.randint(0, 5)):
+        name = f"{rng.choice(VERBS)}{rng.choice(NOUNS).capitalize()}{rng.randrange(10_000)}"
+        limit = rng.randint(2, 99)
+        function = (
+            f"func {name}(n int) int {{\n\tif n > {limit} {{\n\t\treturn n - {limit}\n\t}}\n"
+            f"\treturn {limit} * n\n}}"
+        )
+        pieces.append(
+            rng.choice(
+                (function, f"const {name} = {limit}", "", _comment(rng), _comment(rng) + "\n")
+            )
+        )
+    return "\n\n".join(pieces)
+
+
+def _comment(rng: random.Random) -> str:
+    return f"// {rng.choice(VERBS)} the {rng.choice(NOUNS)} and the {rng.choice(NOUNS)}"
+
+
+def _without_unused_imports(text: str) -> str:
+    imports, _, code = text.partition("\n)\n")
+
+    def used(line: str) -> bool:
+        match = re.fullmatch(r'\t(?:(\w+) )?"(?:.*/)?([^"/]+)"', line)
+        return match is None or re.search(rf"\b{match[1] or match[2]}\.", code) is not None
+
+    return "\n".join(filter(used, imports.splitlines())) + "\n)\n" + code
+
+
+def _function(names: dict[str, str], mechanism: str, style: str) -> str:
+    if mechanism == "resync":
+        return f"main.{names['start']}"
+    receiver, method = names["Reconciler"], "Reconcile"
+    if (mechanism, style) == ("ticker", "runnable"):
+        receiver, method = names["Poller"], "Start"
+    elif (mechanism, style) == ("ticker", "function"):
+        method = f"{names['Setup']}.func1"
+    elif mechanism == "ticker":
+        method = names["sweep"]
+    return f"{names['module']}/{names['package']}.(*{receiver}).{method}"
+
+
+def _write(folder: Path, module: str, sources: dict[Path, str]) -> dict[str, tuple[Path, int]]:
+    """Write the module without the markers; returns file and line of each marker."""
+    shutil.rmtree(folder, ignore_errors=True)
+    places: dict[str, tuple[Path, int]] = {}
+    for path, text in sources.items():
+        for number, line in enumerate(text.splitlines(), start=1):
+            if found := re.search(r" //@(\w+)$", line):
+                places[found[1]] = (path, number)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(re.sub(r"(?m) //@\w+$", "", text))
+    requirements = (OPERATORS / "go.mod").read_text()
+    (folder / "go.mod").write_text(re.sub(r"(?m)^module .*", f"module {module}", requirements))
+    shutil.copy(OPERATORS / "go.sum", folder)
+    return places
+
+
+def _build(folder: Path, binary: Path) -> None:
+    """Build as the Makefile builds the demo operators, which have downloaded every module."""
+    own = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOPROXY": "off"}
+    argv = [str(GO), "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", str(binary)]
+    built = subprocess.run(
+        [*argv, "."], cwd=folder, env=os.environ | own, capture_output=True, text=True, check=False
+    )
+    if built.returncode:
+        raise RuntimeError(f"{folder}: go build failed:\n{built.stderr}")
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(generate(int(sys.argv[1]), *sys.argv[2:4])), default=str, indent=2))

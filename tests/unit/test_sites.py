@@ -1,0 +1,170 @@
+"""Probe sites, compared with the instructions that ``go tool objdump`` prints."""
+
+import re
+
+import pytest
+
+from tests.unit import gobuild, programs
+from whowoke.analysis.errors import UnsupportedError
+from whowoke.tracer.elf import ElfFile
+from whowoke.tracer.pclntab import Function, FunctionTable
+from whowoke.tracer.sites import Code
+
+OPERATOR = gobuild.BUILD / "bin" / "requeue"
+LINE = re.compile(r"  \S+:-?\d+\s+0x([0-9a-f]+)\s+([0-9a-f]+)\s+(.*\S)")
+
+DIRECT = r"CALL (\S+\(SB\)|0x[0-9a-f]+)$"  # without a name: into the middle of runtime.duffzero
+
+
+@pytest.fixture(params=gobuild.toolchains())
+def program(request):
+    """(toolchain, executable, table, code) of the test program."""
+    path = gobuild.build(programs.FRAMES, *gobuild.STRIPPED, toolchain=request.param)
+    twin = gobuild.build(programs.FRAMES, *gobuild.UNSTRIPPED, toolchain=request.param)
+    with ElfFile.open(path) as elf:
+        yield twin, elf, FunctionTable.open(elf), Code(elf)
+
+
+def objdump(executable, pattern):
+    """{function: {address: instruction}} of ``go tool objdump``."""
+    found = {}
+    for line in gobuild.go("tool", "objdump", "-s", pattern, str(executable)).splitlines():
+        if line.startswith("TEXT "):
+            current = found.setdefault(line.split()[1].removesuffix("(SB)"), {})
+        elif match := LINE.match(line):
+            current[int(match[1], 16)] = match[3]
+    return found
+
+
+PATTERN = r"^(main\.|runtime\.(sysmon|execute|mallocgc|gopark|netpollready|findRunnable)$|fmt\.)"
+
+
+def test_sites_are_the_instructions_of_objdump(program):
+    twin, _, table, code = program
+    listed = objdump(twin, PATTERN)
+    assert len(listed) > 50
+    for name, instructions in listed.items():
+        for function in table.find(name):
+            if function.entry not in instructions:
+                continue
+            returns = [a for a, text in instructions.items() if text == "RET"]
+            assert [s.address for s in code.return_sites(function)] == returns
+            calls = [a for a, text in instructions.items() if text.startswith("CALL ")]
+            for site in code.after_indirect_call_sites(function):
+                assert site.address in instructions
+            sites = code.call_sites(function)
+            addresses = list(instructions)
+            behind = [addresses[addresses.index(a) + 1] for a in calls if a != addresses[-1]]
+            assert [s.address for s in sites] == behind
+            assert [s.kind == "after_call" for s in sites] == [
+                re.match(DIRECT, instructions[a]) is not None for a in calls if a != addresses[-1]
+            ]
+
+
+def test_entry_sites_are_behind_the_stack_check(program):
+    twin, elf, table, code = program
+    kinds = set()
+    for name, instructions in objdump(twin, PATTERN).items():
+        for function in table.find(name):
+            site = code.entry_site(function)
+            assert site.offset == site.address - function.entry
+            assert site.file_offset == elf.file_offset(site.address)
+            texts = list(instructions.items())
+            position = list(instructions).index(site.address)
+            kinds.add(site.kind)
+            if site.kind == "push":
+                assert texts[position][1] == "PUSHQ BP"
+            elif site.kind == "sub":
+                assert re.match(r"(SUBQ \$|ADDQ \$-0x80, SP)", texts[position][1])
+            checked = any("0x10(R14)" in text for _, text in texts[:6])
+            if checked and site.kind != "entry":
+                assert re.match(r"J(BE|LS)", texts[position - 1][1])
+            else:
+                assert position == 0
+    assert kinds in ({"push", "entry"}, {"sub", "entry"})
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("leaf", None),
+        ("nosplit", None),
+        ("branches", "cmp rsp"),
+        ("large", "lea r12"),
+        ("huge", "mov r12, rsp"),
+    ],
+)
+def test_every_form_of_prologue(program, name, check):
+    _, _, table, code = program
+    (function,) = table.find(f"main.{name}")
+    site = code.entry_site(function)
+    first = code.instructions(function)[0]
+    if name == "leaf":
+        assert (site.kind, site.offset) == ("entry", 0)
+    elif check is None:
+        assert site.kind in ("push", "sub")
+        assert site.offset == 0
+    else:
+        assert first.text.startswith(check)
+        assert site.kind in ("push", "sub")
+        assert site.offset > 0
+
+
+def test_sites_behind_calls_to_chosen_functions(program):
+    _, _, table, code = program
+    entries = {
+        f.entry: f.name for n in ("medium", "large", "huge") for f in table.find(f"main.{n}")
+    }
+    (branches,) = table.find("main.branches")
+    sites = code.after_call_sites(branches, entries)
+    assert {entries[s.callee] for s in sites} == {"main.medium", "main.large", "main.huge"}
+    assert code.after_indirect_call_sites(branches) == []
+    (indirect,) = table.find("main.indirect")
+    behind = code.after_indirect_call_sites(indirect)
+    assert [s.callee for s in behind] == [0, 0]
+    assert len(code.return_sites(branches)) == 3
+    lines = {table.frames(s.address, is_return_address=False)[0].line for s in sites}
+    assert len(lines) == 2  # huge and large share theirs
+
+
+def test_every_function_of_an_operator_is_covered_or_refused():
+    if not OPERATOR.exists():
+        pytest.skip("build/bin/requeue isn't built: make fixtures")
+    refused = []
+    with ElfFile.open(OPERATOR) as elf:
+        table, code = FunctionTable.open(elf), Code(elf)
+        entries = table.entries.tolist()[::40]
+        for pc in entries:
+            function = table.function_at(pc)
+            try:
+                site = code.entry_site(function)
+            except UnsupportedError:
+                refused.append(function.name)
+                continue
+            assert site.address in {i.address for i in code.instructions(function)}
+    assert len(refused) <= 2, refused
+
+
+def test_code_that_does_not_fit_is_refused(program):
+    _, _, table, code = program
+    (main,) = table.find("main.main")
+    for entry, end in [
+        (main.entry, main.entry + 3),  # ends within an instruction
+        (main.entry, main.entry),
+        (main.entry, main.entry - 16),
+        (main.entry, main.entry + (1 << 40)),
+        (0, 16),
+    ]:
+        odd = Function("odd", entry, end, "", 0)
+        with pytest.raises(UnsupportedError) as caught:
+            code.entry_site(odd)
+        assert caught.value.hint
+
+
+def test_leaving_by_a_jump(program):
+    _, _, table, code = program
+    (main,) = table.find("main.main")
+    assert not code.leaves_by_jump(main)
+    (gogo,) = table.find("gogo")
+    assert code.leaves_by_jump(gogo)
+    assert code.return_sites(gogo) == []

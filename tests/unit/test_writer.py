@@ -1,0 +1,163 @@
+"""The recorder's side: owner, mode, names that exist, full disks, kills."""
+
+import resource
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.captures import write_small
+from whowoke.analysis.capture import Capture, CaptureWriter, sudo_owner
+from whowoke.analysis.errors import UsageError, WhowokeError
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "small.whowoke"
+    write_small(path)
+    return path
+
+
+def test_it_is_for_its_owner_only(small):
+    assert stat.S_IMODE(small.stat().st_mode) == 0o600
+
+
+@pytest.mark.root
+def test_it_belongs_to_the_user_who_called_sudo(tmp_path, monkeypatch):
+    monkeypatch.setenv("SUDO_UID", "1234")
+    monkeypatch.setenv("SUDO_GID", "2345")
+    for force in (False, True):
+        CaptureWriter(tmp_path / "c", owner=sudo_owner(), force=force).close()
+        status = (tmp_path / "c").stat()
+        assert (status.st_uid, status.st_gid) == (1234, 2345)
+    monkeypatch.setenv("SUDO_UID", "x")
+    assert sudo_owner() is None
+
+
+def test_nothing_is_overwritten_unless_forced(small):
+    before = small.read_bytes()
+    with pytest.raises(UsageError, match="exists") as caught:
+        CaptureWriter(small)
+    assert "--force" in caught.value.hint
+    assert small.read_bytes() == before
+    with CaptureWriter(small, force=True) as writer:
+        assert not Capture.open(small).complete
+        writer.metadata({"new": 1})
+    assert Capture.open(small).metadata == {"new": 1}
+    assert [path.name for path in small.parent.iterdir()] == [small.name]
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path):
+    other = tmp_path / "other"
+    other.write_text("precious")
+    link = tmp_path / "link"
+    link.symlink_to(other)
+    with pytest.raises(UsageError):
+        CaptureWriter(link)
+    CaptureWriter(link, force=True).close()
+    assert other.read_text() == "precious"
+    assert not link.is_symlink()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_places_where_no_file_can_be_made(tmp_path, force):
+    for path in (tmp_path, tmp_path / "no" / "file", Path("/dev/null"), Path("/proc/x")):
+        with pytest.raises(WhowokeError) as caught:
+            CaptureWriter(path, force=force)
+        assert caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+    assert Path("/dev/null").is_char_device()
+
+
+def test_an_exception_leaves_out_the_end_mark(tmp_path):
+    path = tmp_path / "broken.whowoke"
+    with pytest.raises(ZeroDivisionError), CaptureWriter(path) as writer:
+        writer.metadata({"pid": 1})
+        raise ZeroDivisionError
+    capture = Capture.open(path)
+    assert (capture.complete, capture.metadata) == (False, {"pid": 1})
+
+
+FULL = """
+import resource, signal, sys
+import numpy as np
+from whowoke.analysis import schema
+from whowoke.analysis.capture import CaptureWriter
+from whowoke.analysis.errors import WhowokeError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+record = schema.RECORD_BY_NAME["timer_fire"]
+writer = CaptureWriter(sys.argv[1])
+rows = np.zeros(100, schema.record_dtype(record))
+rows["timer"] = np.random.default_rng(1).integers(0, 2**63, 100)
+for number in range(1000):
+    try:
+        writer.records(record, rows)
+        writer.flush()
+    except WhowokeError as err:
+        print(number, err, err.hint)
+        break
+writer.close()
+"""
+
+
+def test_a_full_disk_leaves_whole_chunks(tmp_path):
+    path = tmp_path / "full.whowoke"
+    run = subprocess.run([sys.executable, "-c", FULL, path], text=True, capture_output=True)
+    assert (run.returncode, run.stderr) == (0, "")
+    number, message = run.stdout.split(" ", 1)
+    assert message.startswith(f"cannot write {path}: ")
+    capture = Capture.open(path)
+    assert len(capture.records("timer_fire")) == int(number) * 100 > 0
+    assert (capture.complete, capture.truncated_bytes) == (False, 0)
+    with pytest.raises(OSError, match="File too large"):
+        limited_write(tmp_path / "oracle")
+
+
+def limited_write(path):
+    """That the limit used above is a real one."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        path.write_bytes(b"x" * 10)
+        with path.open("ab", buffering=0) as file:
+            file.write(b"x")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, old)
+
+
+KILLED = """
+import os, sys
+import numpy as np
+from whowoke.analysis import schema
+from whowoke.analysis.capture import CaptureWriter
+record = schema.RECORD_BY_NAME["timer_fire"]
+writer = CaptureWriter(sys.argv[1])
+rows = np.zeros(50, schema.record_dtype(record))
+rows["timer"] = np.random.default_rng(1).integers(0, 2**63, 50)
+print(flush=True)
+while True:
+    writer.records(record, rows)
+    writer.flush()
+"""
+
+
+def test_killed_at_any_moment_it_has_whole_chunks(tmp_path):
+    for attempt in range(7):
+        path = tmp_path / f"{attempt}.whowoke"
+        with subprocess.Popen([sys.executable, "-c", KILLED, path], stdout=subprocess.PIPE) as run:
+            assert run.stdout is not None
+            run.stdout.readline()
+            while path.stat().st_size < 10_000 * (attempt + 1):
+                pass
+            run.kill()
+        capture = Capture.open(path)
+        rows = capture.records("timer_fire")
+        assert len(rows) >= 50
+        assert len(rows) % 50 == 0
+        assert (capture.complete, capture.notes) == (False, [])

@@ -1,0 +1,43 @@
+"""How much the probes may cost the target: over it, they are taken off, second tier first.
+
+The cost of a hit was measured on Linux 6.18 (see shared facts in ARCHITECTURE.md): an emulated
+``push`` with a record and a user stack, or an instruction that the kernel must single-step.
+"""
+
+import numpy as np
+
+from whowoke.analysis.capture import Loss
+from whowoke.tracer.engine import Engine
+
+HIT_COST_NS = {"push": 1_500, "other": 11_000}
+TIERS = (2, 1)
+
+
+class Budget:
+    """Watches the hits of one recording. ``share`` is of one CPU."""
+
+    def __init__(self, engine: Engine, share: float) -> None:
+        self._engine = engine
+        self._share = share
+        self._tiers = list(TIERS)
+        sites = engine.plan.sites
+        costs = [HIT_COST_NS.get(planned.site.kind, HIT_COST_NS["other"]) for planned in sites]
+        self._costs_ns = np.array(costs, "<u8")
+        self._hits = np.zeros(len(sites), "<u8")
+        self._checked_ns = 0
+
+    def check(self, now_ns: int) -> list[Loss]:
+        """Take a tier off where the time since the last check cost too much; says so as a loss."""
+        hits = self._engine.hits()
+        spent_ns = int(((hits - self._hits) * self._costs_ns).sum())
+        elapsed_ns = now_ns - self._checked_ns
+        first = self._checked_ns == 0
+        self._hits, self._checked_ns = hits, now_ns
+        if first or spent_ns <= self._share * elapsed_ns or not self._tiers:
+            return []
+        tier = self._tiers.pop(0)
+        sites = self._engine.plan.sites
+        programs = {planned.probe.program for planned in sites if planned.probe.tier == tier}
+        removed = [program for program in self._engine.attached if program in programs]
+        self._engine.detach(removed)
+        return [Loss(now_ns, f"over budget: {program} taken off", 1) for program in removed]

@@ -1,0 +1,128 @@
+"""From the rings to the capture: texts first, then records; losses, budget and plausibility."""
+
+import time
+
+import numpy as np
+import numpy.typing as npt
+
+from whowoke.analysis import schema
+from whowoke.analysis.capture import CaptureWriter, Frame, Loss
+from whowoke.tracer.budget import Budget
+from whowoke.tracer.engine import Engine
+from whowoke.tracer.program import Program
+from whowoke.tracer.symbols import code_addresses, split_texts
+
+COUNT_INTERVAL_NS = 1_000_000_000
+# Start functions and callbacks seen before the offsets count as checked.
+CHECKED_ADDRESSES = 3
+
+
+class Drain:
+    """Moves what the kernel side has recorded into the capture, a batch a step."""
+
+    def __init__(
+        self, engine: Engine, program: Program, writer: CaptureWriter, budget: float
+    ) -> None:
+        self.records = 0
+        self.lost = 0
+        self._engine = engine
+        self._program = program
+        self._writer = writer
+        self._budget = Budget(engine, budget)
+        self._symbols: set[int] = set()
+        self._lost: dict[str, int] = {}
+        self._counted_ns = 0
+        self._offsets_checked = 0
+
+    def step(self) -> None:
+        """Drain once; every second count losses, watch the budget and write out."""
+        batches = [(name, self._engine.rings[name].drain()) for name in ("threads", "go")]
+        # After the events: what their hashes stand for was sent before them.
+        self._write_texts()
+        for name, rows in batches:
+            self._write_rows(
+                schema.THREAD_RECORDS if name == "threads" else schema.GO_RECORDS, rows
+            )
+        now_ns = time.monotonic_ns()
+        if now_ns - self._counted_ns >= COUNT_INTERVAL_NS:
+            self._counted_ns = now_ns
+            self._count(now_ns)
+            self._writer.flush()
+
+    def finish(self, end_ns: int, ended: str, sysmon_tid: int | None) -> None:
+        """Detach, drain what is left, write the totals."""
+        hits = self._engine.hits()
+        self._engine.detach(self._engine.attached)
+        self.step()
+        self._count(time.monotonic_ns())
+        self._writer.metadata(
+            {
+                "end_ns": end_ns,
+                "ended": ended,
+                "sysmon_tid": sysmon_tid,
+                "hits": hits.tolist(),
+                "skipped": self._engine.skipped(),
+                "offsets_checked": self._offsets_checked,
+                "missing": self._program.plan.missing,
+            }
+        )
+
+    def _write_texts(self) -> None:
+        rows = self._engine.rings["texts"].drain()
+        if not len(rows):
+            return
+        strings, stacks = split_texts(rows, self._program.symbols)
+        if strings:
+            self._writer.strings(strings)
+        if stacks:
+            self._writer.stacks(stacks)
+
+    def _write_rows(self, records: tuple[schema.Record, ...], batch: npt.NDArray[np.void]) -> None:
+        self.records += len(batch)
+        for record in records:
+            rows = batch[batch["kind"] == record.kind].view(schema.record_dtype(record))
+            if len(rows):
+                self._write_symbols(rows)
+                self._writer.records(record, rows)
+
+    def _write_symbols(self, rows: npt.NDArray[np.void]) -> None:
+        found: dict[int, Frame] = {}
+        for address, is_return_address in code_addresses(rows):
+            if address not in self._symbols:
+                self._symbols.add(address)
+                found[address] = self._program.symbol(address, is_return_address=is_return_address)
+        if found:
+            self._writer.symbols(found)
+        if self._offsets_checked < CHECKED_ADDRESSES and "woken_start" in (rows.dtype.names or ()):
+            self._check_offsets(rows)
+
+    def _check_offsets(self, rows: npt.NDArray[np.void]) -> None:
+        """Goroutines start at functions: if these don't, the offsets are not this program's."""
+        for address in np.unique(rows["woken_start"]):
+            if not address:
+                continue
+            if self._program.symbols.is_entry(int(address)):
+                self._offsets_checked += 1
+                continue
+            programs = self._program.plan.by_program()
+            self._engine.detach(list(programs))
+            self._program.plan.missing.append(
+                "the runtime's offsets don't fit this process: Go probes were taken off"
+            )
+            self._offsets_checked = CHECKED_ADDRESSES
+            return
+
+    def _count(self, now_ns: int) -> None:
+        lost = self._engine.lost() | {
+            f"skipped {name}": count for name, count in self._engine.skipped().items()
+        }
+        rows = [
+            Loss(now_ns, kind, count - self._lost.get(kind, 0))
+            for kind, count in lost.items()
+            if count > self._lost.get(kind, 0)
+        ]
+        self._lost = lost
+        rows += self._budget.check(now_ns)
+        if rows:
+            self.lost += sum(row.count for row in rows)
+            self._writer.losses(rows)

@@ -1,0 +1,243 @@
+"""The kernel side at work: compile in a child, attach, count, detach."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from whowoke import bpf
+from whowoke.analysis import schema
+from whowoke.analysis.errors import PermissionDeniedError, UnsupportedError, WhowokeError
+from whowoke.tracer import kernel
+from whowoke.tracer.probes import MAX_SITES, Plan
+from whowoke.tracer.ring import Ring
+from whowoke.tracer.target import Target
+
+PAGE = 4096
+MAX_THREADS = 4096
+RING_PAGES = {"threads": 1024, "go": 1024, "texts": 512}
+LOST_KINDS = 64
+LOAD_TIMEOUT_S = 120.0
+
+TRACEPOINTS = {
+    "task:task_newtask": "on_task_newtask",
+    "sched:sched_process_exit": "on_sched_process_exit",
+    "sched:sched_switch": "on_sched_switch",
+    "sched:sched_waking": "on_sched_waking",
+}
+# Attached before the map of threads is filled from /proc, so that none is missed.
+THREAD_LIFE = ("task:task_newtask", "sched:sched_process_exit")
+RAW_TRACEPOINTS = {"sys_enter": "on_sys_enter", "sys_exit": "on_sys_exit"}
+
+# System calls that wait: arch/x86/entry/syscalls/syscall_64.tbl.
+SYSCALLS = {
+    "nanosleep": 35,
+    "futex": 202,
+    "clock_nanosleep": 230,
+    "epoll_wait": 232,
+    "epoll_pwait": 281,
+    "epoll_pwait2": 441,
+}
+# Offsets of di and si in struct pt_regs, x86-64.
+SYSCALL_ARGUMENTS = {"WW_SYSCALL_FIRST": 112, "WW_SYSCALL_SECOND": 104}
+
+MAPS = ("threads_ring", "go_ring", "texts_ring", "lost", "hits", "threads")
+
+
+def macros(plan: Plan, tgid: int) -> dict[str, str]:
+    """All macros that the C source needs."""
+    wanted = " || ".join(f"number == {number}" for number in SYSCALLS.values())
+    sizes = {f"WW_{name.upper()}_PAGES": str(pages) for name, pages in RING_PAGES.items()}
+    limits = {
+        "WW_MAX_SITES": str(MAX_SITES),
+        "WW_MAX_THREADS": str(MAX_THREADS),
+        "WW_MAX_ITEMS": "8",
+        "WW_TGID": str(tgid),
+        "WW_SYSCALLS": f"({wanted})",
+    }
+    arguments = {name: str(offset) for name, offset in SYSCALL_ARGUMENTS.items()}
+    return plan.macros | sizes | limits | arguments
+
+
+class Engine:
+    """Programs, maps and links of one recording. ``close`` detaches everything.
+
+    The kernel detaches as well when the process dies: links and maps live in descriptors only.
+    """
+
+    def __init__(self, plan: Plan, target: Target) -> None:
+        self.plan = plan
+        self._target = target
+        self._links: dict[str, list[int]] = {}
+        self._fds: dict[str, int] = {}
+        self._tracepoint_ids: dict[str, int] = {}
+        self._counters: dict[str, npt.NDArray[np.uint64]] = {}
+        self.rings: dict[str, Ring] = {}
+
+    def load(self) -> None:
+        """Compile and load all programs; nothing is attached yet."""
+        programs: list[dict[str, Any]] = [
+            *({"name": name, "type": "TRACEPOINT"} for name in TRACEPOINTS.values()),
+            *({"name": name, "type": "RAW_TRACEPOINT"} for name in RAW_TRACEPOINTS.values()),
+            *(
+                {"name": name, "type": "KPROBE", "attach_type": kernel.ATTACH_UPROBE_MULTI}
+                for name in self.plan.by_program()
+            ),
+        ]
+        definitions = macros(self.plan, self._target.pid)
+        lines = "".join(f"#define {name} {value}\n" for name, value in definitions.items())
+        request = {
+            "headers": str(bpf.headers()),
+            "source": lines + bpf.source(self.plan.parts),
+            "cflags": ["-Wno-unused-function", "-Wno-unused-variable"],
+            "maps": MAPS,
+            "programs": programs,
+            "tracepoints": list(TRACEPOINTS),
+        }
+        answer, descriptors = _ask_loader(request)
+        names = [*MAPS, *(program["name"] for program in programs)]
+        self._fds = dict(zip(names, descriptors, strict=True))
+        self._tracepoint_ids = answer["tracepoint_ids"]
+        dtypes = {
+            "threads": schema.ring_dtype("threads"),
+            "go": schema.ring_dtype("go"),
+            "texts": schema.TEXT_DTYPE,
+        }
+        for name, dtype in dtypes.items():
+            self.rings[name] = Ring(self._fds[f"{name}_ring"], RING_PAGES[name] * PAGE, dtype)
+        for name, count in (("hits", MAX_SITES), ("lost", LOST_KINDS)):
+            self._counters[name] = kernel.map_counters(self._fds[name], count)
+
+    def attach(self) -> None:
+        """Attach everything: thread life first, then the threads that exist, then the rest."""
+        for name in THREAD_LIFE:
+            self._attach_tracepoint(name)
+        self._add_threads()
+        for name in TRACEPOINTS.keys() - set(THREAD_LIFE):
+            self._attach_tracepoint(name)
+        for name, program in RAW_TRACEPOINTS.items():
+            self._links[program] = kernel.link_raw_tracepoint(self._fds[program], name)
+        path = str(self._target.exe_path)
+        for program, indexes in self.plan.by_program().items():
+            offsets = [self.plan.sites[index].site.file_offset for index in indexes]
+            try:
+                self._links[program] = kernel.link_uprobes(
+                    self._fds[program], path, offsets, indexes, self._target.pid
+                )
+            except PermissionDeniedError:
+                raise
+            except WhowokeError as err:
+                raise UnsupportedError(
+                    f"{err} ({program})", "uprobes with a pid need Linux 6.10; see: whowoke doctor"
+                ) from None
+
+    def _attach_tracepoint(self, name: str) -> None:
+        program = TRACEPOINTS[name]
+        self._links[program] = kernel.link_tracepoint(
+            self._fds[program], self._tracepoint_ids[name]
+        )
+
+    def _add_threads(self) -> None:
+        """Fill the map of threads until /proc shows none that is new."""
+        fd = self._fds["threads"]
+        empty = bytes(kernel.map_value_size(fd))
+        known: set[int] = set()
+        while new := set(self._target.thread_ids()) - known:
+            for tid in new:
+                kernel.map_update(fd, tid, empty)
+            known |= new
+
+    @property
+    def attached(self) -> list[str]:
+        """Programs that are attached now."""
+        return list(self._links)
+
+    def detach(self, programs: list[str]) -> None:
+        """Close the links of some programs; each waits for the kernel, so all at once."""
+        chains = [self._links.pop(program) for program in programs if program in self._links]
+        if chains:
+            with ThreadPoolExecutor(len(chains)) as pool:
+                list(pool.map(_close_all, chains))
+
+    def close(self) -> None:
+        """Detach everything and give up programs, maps and rings."""
+        self.detach(self.attached)
+        _close_all(list(self._fds.values()))
+        self._fds.clear()
+
+    def hits(self) -> npt.NDArray[np.uint64]:
+        """Hits of each site since the attach, in the plan's order."""
+        return self._counters["hits"][: len(self.plan.sites)].copy()
+
+    def lost(self) -> dict[str, int]:
+        """Records that found no room in a ring, by record name; ``text`` for strings and stacks."""
+        counts = self._counters["lost"]
+        names = {kind: record.name for kind, record in schema.RECORD_BY_KIND.items()} | {0: "text"}
+        return {names.get(kind, str(kind)): int(n) for kind, n in enumerate(counts) if n}
+
+    def skipped(self) -> dict[str, int]:
+        """Program runs that the kernel skipped, by program."""
+        programs = [name for name in self._fds if name not in MAPS]
+        counts = {name: kernel.missed_runs(self._fds[name]) for name in programs}
+        return {name: count for name, count in counts.items() if count}
+
+
+def _close_all(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def _ask_loader(request: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "whowoke.tracer.loader"],
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        theirs.close()
+        ours.settimeout(LOAD_TIMEOUT_S)
+        body = json.dumps(request).encode()
+        try:
+            ours.sendall(len(body).to_bytes(8, "little") + body)
+            data, descriptors, _, _ = socket.recv_fds(ours, 1 << 16, 253)
+        except OSError as err:
+            data, descriptors = b"", []
+            reason = str(err)
+        else:
+            reason = "it ended without an answer"
+        finally:
+            if not data:
+                child.kill()
+            output, _ = child.communicate()
+    printed = output.decode("utf-8", "replace").strip()
+    if not data:
+        raise WhowokeError(
+            f"the BPF compiler failed: {reason}: {_last_lines(printed)}", "see: whowoke doctor"
+        )
+    answer = json.loads(data)
+    if "error" in answer:
+        _raise(answer, printed)
+    return answer, descriptors
+
+
+def _raise(answer: dict[str, Any], printed: str) -> None:
+    kinds: dict[int, Callable[[str, str], WhowokeError]] = {
+        1: WhowokeError,
+        3: UnsupportedError,
+    }
+    kind = kinds.get(answer["exit"], WhowokeError)
+    detail = f" ({_last_lines(printed)})" if printed else ""
+    raise kind(answer["error"] + detail, answer["hint"])
+
+
+def _last_lines(text: str) -> str:
+    return " / ".join(text.splitlines()[-6:])

@@ -1,0 +1,188 @@
+"""The recording loop: find the target, attach, drain rings into a capture, detach."""
+
+import platform
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+
+from whowoke.analysis.capture import CaptureWriter, sudo_owner
+from whowoke.analysis.errors import UsageError
+from whowoke.tracer.drain import Drain
+from whowoke.tracer.engine import Engine
+from whowoke.tracer.launch import Launched
+from whowoke.tracer.options import RecordOptions, RecordSummary, default_output
+from whowoke.tracer.probes import versions_of
+from whowoke.tracer.program import Program
+from whowoke.tracer.target import Target
+
+DRAIN_INTERVAL_S = 0.1
+
+Ended = Literal["duration", "interrupted", "target exited"]
+Progress = Callable[[float, int, int], None]
+
+
+def record(options: RecordOptions, progress: Progress | None = None) -> RecordSummary:
+    """Record as asked. ``progress`` gets elapsed seconds, records and lost records.
+
+    Everything is detached and the capture is whole when this returns or raises.
+    """
+    with ExitStack() as stack:
+        launched = stack.enter_context(Launched(options.command)) if options.command else None
+        target = stack.enter_context(_find_target(options, launched))
+        program = Program(target)
+        if options.dry_run:
+            return _dry_run(program)
+        output = options.output or default_output(target.command, target.pid)
+        writer = stack.enter_context(CaptureWriter(output, force=options.force, owner=sudo_owner()))
+        engine = Engine(program.plan, target)
+        stack.callback(engine.close)
+        engine.load()
+        interrupted = stack.enter_context(_interrupts())
+        writer.metadata(_metadata(program))
+        engine.attach()
+        start_ns = time.monotonic_ns()
+        writer.metadata({"start_ns": start_ns, "sysmon_tid": program.sysmon_tid()})
+        if launched:
+            launched.release()
+        if options.ready_file:
+            options.ready_file.touch()
+        drain = Drain(engine, program, writer, options.budget)
+        ended = _loop(options, target, drain, interrupted, start_ns, progress)
+        end_ns = time.monotonic_ns()
+        drain.finish(end_ns, ended, program.sysmon_tid())
+        writer.close()
+        return RecordSummary(
+            pid=target.pid,
+            name=target.command,
+            output=output,
+            duration_ns=end_ns - start_ns,
+            records=drain.records,
+            lost=drain.lost,
+            size=output.stat().st_size,
+            ended=ended,
+            notes=list(program.plan.missing),
+        )
+
+
+def _find_target(options: RecordOptions, launched: Launched | None) -> Target:
+    if launched:
+        return Target.open(launched.pid)
+    if options.pid is not None:
+        return Target.open(options.pid)
+    if options.name:
+        return Target.by_name(options.name)
+    raise UsageError("no target was named", "give -p PID, --name NAME or -- COMMAND")
+
+
+def _dry_run(program: Program) -> RecordSummary:
+    target, plan = program.target, program.plan
+    sites = [
+        f"{planned.probe.name}: {planned.function} +{planned.site.offset:#x}"
+        for planned in plan.sites
+    ]
+    missing = [f"left out: {reason}" for reason in plan.missing]
+    return RecordSummary(
+        pid=target.pid,
+        name=target.command,
+        output=None,
+        duration_ns=0,
+        records=0,
+        lost=0,
+        size=0,
+        notes=sites + missing,
+    )
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """A list that SIGINT and SIGTERM are put into instead of ending us."""
+    seen: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        seen.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _loop(
+    options: RecordOptions,
+    target: Target,
+    drain: Drain,
+    interrupted: list[int],
+    start_ns: int,
+    progress: Progress | None,
+) -> Ended:
+    """Drain until the end; returns why it ended."""
+    while True:
+        time.sleep(DRAIN_INTERVAL_S)
+        # Asked before the drain, so that what the target did last is drained as well.
+        alive = target.is_alive()
+        drain.step()
+        elapsed_ns = time.monotonic_ns() - start_ns
+        if progress:
+            progress(elapsed_ns / 1e9, drain.records, drain.lost)
+        if not alive:
+            return "target exited"
+        if interrupted:
+            return "interrupted"
+        if elapsed_ns >= options.duration_ns:
+            return "duration"
+
+
+def _metadata(program: Program) -> dict[str, object]:
+    """What the analysis needs of the machine and the binary."""
+    target, info = program.target, program.info
+    return {
+        "whowoke_version": _own_version(),
+        "kernel": platform.release(),
+        "machine": platform.machine(),
+        "boot_id": _boot_id(),
+        "clock_monotonic_ns": time.monotonic_ns(),
+        "clock_realtime_ns": time.time_ns(),
+        "pid": target.pid,
+        "name": target.command,
+        "executable": target.executable,
+        "command": target.command_line,
+        "threads": target.thread_ids(),
+        "build_id": program.elf.build_id,
+        "go_version": info.go_version,
+        "main_module": info.main.path,
+        "main_package": info.path,
+        "modules": versions_of(info),
+        "missing": program.plan.missing,
+        "sites": [
+            {
+                "probe": planned.probe.name,
+                "program": planned.probe.program,
+                "function": planned.function,
+                "offset": planned.site.offset,
+                "kind": planned.site.kind,
+                "tier": planned.probe.tier,
+            }
+            for planned in program.plan.sites
+        ],
+    }
+
+
+def _own_version() -> str:
+    try:
+        return version("whowoke")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""

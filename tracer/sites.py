@@ -1,0 +1,214 @@
+"""Addresses in a function where a probe may sit: the prologue, returns, the places behind calls.
+
+x86 takes a breakpoint in the middle of an instruction and the target dies of it. So a site comes
+only out of a linear disassembly that covers its function from entry to end without a gap, in which
+every branch of the function lands on an instruction; everything else is refused.
+
+A site's registers: at ``push`` (after the stack check, before the frame is set up) the arguments
+are still in their registers and the return address is at ``[rsp]``. Prologues:
+cmd/internal/obj/x86/obj6.go of Go 1.26.8, ``stacksplit`` and ``preprocess``.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import capstone
+
+from whowoke.analysis.errors import UnsupportedError
+from whowoke.tracer.elf import ElfFile
+from whowoke.tracer.pclntab import Function
+
+MAX_CODE = 256 << 10
+
+Kind = Literal["push", "sub", "entry", "return", "after_call", "after_indirect_call"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One instruction to put a probe on.
+
+    ``address`` as linked, ``file_offset`` for the kernel, ``offset`` in bytes from the function's
+    entry. ``callee`` is the address that the CALL before the site goes to, 0 where there is none.
+    """
+
+    address: int
+    file_offset: int
+    offset: int
+    kind: Kind
+    callee: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One decoded instruction: address, bytes, name and operands as capstone prints them."""
+
+    address: int
+    size: int
+    name: str
+    operands: str
+
+    @property
+    def end(self) -> int:
+        """The address of the next instruction."""
+        return self.address + self.size
+
+    @property
+    def text(self) -> str:
+        """Name and operands with one space between."""
+        return f"{self.name} {self.operands}"
+
+
+# g is in R14, or loaded from thread-local storage by functions of the older ABI0.
+_AMD64_LOAD_G = r"(?:mov r\w+, qword ptr (?:\[rip[^;]*\]|fs:\[[^;]*\]);)*"
+_AMD64_GUARD = r"qword ptr \[r\w+ \+ 0x1[08]\];jbe 0x\w+;"
+_AMD64_STACK_CHECKS = tuple(
+    re.compile(_AMD64_LOAD_G + check + _AMD64_GUARD)
+    for check in (
+        r"cmp rsp, ",
+        r"lea r12, \[rsp - 0x\w+\];cmp r12, ",
+        r"mov r12, rsp;sub r12, 0x\w+;jb 0x\w+;cmp r12, ",
+    )
+)
+
+
+class Amd64:
+    """What the sites depend on of x86-64. Another processor is another class like this one."""
+
+    capstone_mode = (capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+    returns = frozenset({"ret", "repz ret", "rep ret"})
+    calls = frozenset({"call"})
+    frame_setup: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+        ("push", re.compile(r"push rbp$")),  # Go 1.21 and newer
+        ("sub", re.compile(r"(sub rsp, |add rsp, -0x80$)")),  # up to Go 1.20
+    )
+    stack_checks = _AMD64_STACK_CHECKS
+    longest_check = 7
+    _DIRECT = re.compile(r"0x[0-9a-f]+$")
+
+    def target(self, instruction: Instruction) -> int | None:
+        """Return where a direct call or jump goes, None for an indirect one."""
+        if self._DIRECT.match(instruction.operands):
+            return int(instruction.operands, 16)
+        return None
+
+    def is_jump(self, instruction: Instruction) -> bool:
+        """True for jumps, conditional or not."""
+        return instruction.name.startswith("j") or instruction.name.startswith("loop")
+
+
+_PROCESSORS = {"amd64": Amd64()}
+
+
+class Code:
+    """The instructions of the functions of one executable, decoded when they are asked for."""
+
+    def __init__(self, elf: ElfFile) -> None:
+        """Prepare a decoder; UnsupportedError for a processor that has no table yet."""
+        if elf.machine.name not in _PROCESSORS:
+            raise UnsupportedError(
+                f"{elf.name}: probes on {elf.machine.name} aren't supported yet",
+                "record on an amd64 machine",
+            )
+        self._elf = elf
+        self._processor = _PROCESSORS[elf.machine.name]
+        self._decoder = capstone.Cs(*self._processor.capstone_mode)
+        self.instructions = lru_cache(64)(self._disassemble)
+
+    def entry_site(self, function: Function) -> Site:
+        """Return the site for "the function was called".
+
+        The instruction behind the stack check that sets up the frame: ``push``, or ``sub`` up to
+        Go 1.20; it runs once a call even where the stack had to grow. ``entry`` for a function
+        without a frame, or with a prologue that isn't known.
+        """
+        code = self.instructions(function)
+        after = self._after_stack_check(code)
+        for index in sorted({0, after}, reverse=True):
+            for kind, pattern in self._processor.frame_setup:
+                if index < len(code) and pattern.match(code[index].text):
+                    return self._site(function, code[index].address, kind)
+        return self._site(function, function.entry, "entry")
+
+    def return_sites(self, function: Function) -> list[Site]:
+        """Return every RET of ``function``, by address; see ``leaves_by_jump``."""
+        return [
+            self._site(function, instruction.address, "return")
+            for instruction in self.instructions(function)
+            if instruction.name in self._processor.returns
+        ]
+
+    def leaves_by_jump(self, function: Function) -> bool:
+        """True where ``function`` may end with a jump elsewhere, so not only at its RETs."""
+        for instruction in self.instructions(function):
+            if self._processor.is_jump(instruction):
+                target = self._processor.target(instruction)
+                if target is None or not function.entry <= target < function.end:
+                    return True
+        return False
+
+    def ends_block(self, instruction: Instruction) -> bool:
+        """True for what control may leave by: jumps, calls and returns."""
+        leaving = self._processor.calls | self._processor.returns
+        return instruction.name in leaving or self._processor.is_jump(instruction)
+
+    def call_sites(self, function: Function) -> list[Site]:
+        """Return the sites behind all CALLs of ``function``, by address."""
+        sites = []
+        for instruction in self.instructions(function):
+            # A call that is the last instruction doesn't return here (panics).
+            if instruction.name in self._processor.calls and instruction.end < function.end:
+                callee = self._processor.target(instruction)
+                kind: Kind = "after_indirect_call" if callee is None else "after_call"
+                sites.append(self._site(function, instruction.end, kind, callee or 0))
+        return sites
+
+    def after_call_sites(self, function: Function, callees: Collection[int]) -> list[Site]:
+        """Return the sites behind direct CALLs to one of the entry addresses ``callees``."""
+        return [site for site in self.call_sites(function) if site.callee in callees]
+
+    def after_indirect_call_sites(self, function: Function) -> list[Site]:
+        """Return the sites behind CALLs through a register or memory (interfaces, closures)."""
+        return [s for s in self.call_sites(function) if s.kind == "after_indirect_call"]
+
+    def _site(self, function: Function, address: int, kind: Kind, callee: int = 0) -> Site:
+        offset = self._elf.file_offset(address)
+        return Site(address, offset, address - function.entry, kind, callee)
+
+    def _after_stack_check(self, code: tuple[Instruction, ...]) -> int:
+        """Return the index of the first instruction behind the stack check, 0 without one."""
+        start = "".join(f"{i.text};" for i in code[: self._processor.longest_check])
+        for check in self._processor.stack_checks:
+            match = check.match(start)
+            if match:
+                return match[0].count(";")
+        return 0
+
+    def _disassemble(self, function: Function) -> tuple[Instruction, ...]:
+        """Return all instructions of ``function``; UnsupportedError unless they fit exactly."""
+        size = function.end - function.entry
+        if not 0 < size <= MAX_CODE:
+            raise self._refuse(function, f"{size} bytes of code")
+        data = self._elf.read_virtual(function.entry, size)
+        code = []
+        at = function.entry
+        for address, length, name, operands in self._decoder.disasm_lite(data, function.entry):
+            code.append(Instruction(address, length, name, operands))
+            at += length
+        if at != function.end:
+            raise self._refuse(function, f"no instruction at {at:#x}")
+        starts = {instruction.address for instruction in code}
+        for instruction in filter(self._processor.is_jump, code):
+            target = self._processor.target(instruction)
+            inside = target is not None and function.entry <= target < function.end
+            if inside and target not in starts:
+                raise self._refuse(function, f"a jump into an instruction ({target:#x})")
+        return tuple(code)
+
+    def _refuse(self, function: Function, reason: str) -> UnsupportedError:
+        return UnsupportedError(
+            f"{function.name} can't be probed: {reason}",
+            "please report the Go version (go version -m) of the executable",
+        )

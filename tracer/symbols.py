@@ -1,0 +1,105 @@
+"""From addresses to functions and lines: the target's own, and the kernel's.
+
+User addresses are those of the running process; the load bias is taken off here. Kernel addresses
+are looked up in /proc/kallsyms, which only root sees.
+"""
+
+import struct
+from bisect import bisect_right
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from whowoke.analysis import schema
+from whowoke.analysis.capture import Frame
+from whowoke.tracer.pclntab import FunctionTable
+
+UNKNOWN = Frame("", "", 0)
+
+
+class Symbols:
+    """Resolves what the kernel side sends: texts behind hashes, and single addresses."""
+
+    def __init__(self, table: FunctionTable, bias: int) -> None:
+        self._table = table
+        self._bias = bias
+
+    def frames(self, address: int, *, is_return_address: bool) -> list[Frame]:
+        """Frames at an address of the process, innermost first; empty if it isn't Go code."""
+        found = self._table.frames(address - self._bias, is_return_address=is_return_address)
+        return [Frame(frame.function, frame.file, frame.line) for frame in found]
+
+    def symbol(self, address: int, *, is_return_address: bool) -> Frame:
+        """The innermost frame at an address, empty if it isn't Go code."""
+        return next(iter(self.frames(address, is_return_address=is_return_address)), UNKNOWN)
+
+    def is_entry(self, address: int) -> bool:
+        """Whether a function of the target begins there."""
+        linked = address - self._bias
+        function = self._table.function_at(linked) if linked > 0 else None
+        return function is not None and function.entry == linked
+
+    def kernel_frame(self, address: int) -> Frame:
+        """The kernel's function at an address; file and line aren't known."""
+        addresses, names = self._kernel
+        index = bisect_right(addresses, address) - 1
+        return Frame(names[index], "", 0) if index >= 0 else UNKNOWN
+
+    @cached_property
+    def _kernel(self) -> tuple[list[int], list[str]]:
+        rows = []
+        for line in Path("/proc/kallsyms").read_text().splitlines():
+            address, kind, name = line.split(maxsplit=3)[:3]
+            if kind in "tTwW":
+                rows.append((int(address, 16), name))
+        rows.sort()
+        return [address for address, _ in rows], [name for _, name in rows]
+
+    def stack(self, kind: int, data: bytes) -> list[Frame]:
+        """All frames of a stack that came as text, innermost first, inlined calls expanded."""
+        addresses = struct.unpack(f"<{len(data) // 8}Q", data[: len(data) // 8 * 8])
+        if kind == schema.TEXT_KIND["kernel_stack"]:
+            return [self.kernel_frame(address) for address in addresses]
+        first_is_pc = kind == schema.TEXT_KIND["user_stack"]
+        frames: list[Frame] = []
+        for depth, address in enumerate(addresses):
+            is_return_address = depth > 0 or not first_is_pc
+            frames += self.frames(address, is_return_address=is_return_address) or [UNKNOWN]
+        return frames
+
+
+def split_texts(
+    rows: npt.NDArray[np.void], symbols: Symbols
+) -> tuple[dict[int, str], dict[int, list[Frame]]]:
+    """Strings and stacks by hash from a batch of text records."""
+    strings: dict[int, str] = {}
+    stacks: dict[int, list[Frame]] = {}
+    for row in rows:
+        data = row["data"].tobytes()[: int(row["length"])]
+        if row["kind"] == schema.TEXT_KIND["name"]:
+            strings[int(row["hash"])] = data.decode("utf-8", "replace")
+        else:
+            stacks[int(row["hash"])] = symbols.stack(int(row["kind"]), data)
+    return strings, stacks
+
+
+# Columns that hold addresses of code, and whether these are return addresses.
+CODE_ADDRESSES = {
+    "callback": False,
+    "function": False,
+    "woken_start": False,
+    "new_start": False,
+    "pc": False,
+    "caller": True,
+}
+
+
+def code_addresses(rows: npt.NDArray[np.void]) -> Iterable[tuple[int, bool]]:
+    """Distinct code addresses in a batch of records of one kind, 0 left out."""
+    for name in CODE_ADDRESSES.keys() & set(rows.dtype.names or ()):
+        for address in np.unique(rows[name]):
+            if address:
+                yield int(address), CODE_ADDRESSES[name]
