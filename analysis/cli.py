@@ -63,7 +63,7 @@ class ErrorsToExitCodes(TyperGroup):
 
 
 def show(text: str) -> None:
-    """Print text on stdout. Names come from the target: what moves a terminal's cursor is replaced."""
+    """Print text on stdout; control characters are replaced, for names come from the target."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     typer.echo(_harmless(text, keep="\n"))
@@ -89,10 +89,11 @@ def export(
     Example: whowoke export op-4242.whowoke --format csv -o tables
     """
     from whowoke.analysis import export as exporters
-    from whowoke.analysis.model import analyse
 
     exporters.check(format_name, output, force)
     capture = open_capture(file)
+    from whowoke.analysis.model import analyse
+
     written = exporters.export(analyse(capture), format_name, output, force)
     tell(f"wrote {len(written)} tables to {output}")
     check_complete(capture)
@@ -122,9 +123,9 @@ def schema(as_json: Json = False) -> None:
 
 def explain_file(file: Path, period_ns: int | None, as_json: bool) -> None:
     """Print why the target of a capture woke; DataIncompleteError after it for a cut capture."""
+    capture = open_capture(file)
     from whowoke.analysis.explain import explain
 
-    capture = open_capture(file)
     explanation = explain(capture, period_ns)
     show(json.dumps(explanation.json(), indent=2) if as_json else explanation.text())
     check_complete(capture)
@@ -182,6 +183,8 @@ def _tell_foreign(err: Exception) -> int:
     """Errors of the command line's parser, which typer keeps private, and those that are ours."""
     format_message = getattr(err, "format_message", None)
     if callable(format_message):
+        if not format_message():
+            return 2  # no arguments at all: the help was printed
         context = getattr(err, "ctx", None)
         command = context.command_path if context else "whowoke"
         return _tell(str(format_message()), f"see: {command} --help", getattr(err, "exit_code", 2))

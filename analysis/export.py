@@ -1,4 +1,4 @@
-"""Tables to files. A format is one entry in ``EXPORTERS``; names and columns are the same in all."""
+"""Tables to files. A format is one entry in ``EXPORTERS``; all have the same names and columns."""
 
 import os
 import secrets

@@ -4,13 +4,14 @@ The rules are those of controller-runtime's priority queue: an item is in the qu
 at once makes a waiting one ready; of several delays the shortest counts; a Get takes all with it.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 Key = tuple[int, int, int]
 
 # An add is recorded before it is in the queue; a Get this shortly after may come first.
 RACE_NS = 5_000_000
+# How long an add may wait to be taken into the queue.
+FLUSH_NS = 1_000_000_000
 
 
 @dataclass(eq=False)
@@ -34,13 +35,18 @@ class Add:
 
 @dataclass(eq=False)
 class Ready:
-    """An item became ready; ``adds`` made it so, none if they came before the recording."""
+    """An item became ready: ``adds`` made it so, ``delayed`` are those whose delay was over.
+
+    ``before`` says that nothing of this item was seen yet: it was added before the recording.
+    """
 
     ts_ns: int
     goid: int
     tid: int
     key: Key
     adds: list[Add] = field(default_factory=list)
+    delayed: list[Add] = field(default_factory=list)
+    before: bool = False
 
 
 @dataclass(eq=False)
@@ -54,7 +60,12 @@ class Get:
     consumed: list[Add] = field(default_factory=list)
     last_ready_ns: int = 0
     reconcile: "Reconcile | None" = None
-    before: bool = False
+    first: bool = False
+
+    @property
+    def before(self) -> bool:
+        """Whether its adds came before the recording."""
+        return self.first and not self.triggers()
 
     def triggers(self) -> list[Add]:
         """The consumed adds that were due."""
@@ -85,7 +96,12 @@ class Reconcile:
     result: str = "unknown"
     requeue_after_ns: int | None = None
     return_pc: int = 0
-    before: bool = False
+    first: bool = False
+
+    @property
+    def before(self) -> bool:
+        """Whether its adds came before the recording."""
+        return self.get.before if self.get else self.first
 
     def triggers(self) -> list[Add]:
         """The adds that led to it."""
@@ -123,13 +139,13 @@ class Queues:
     def ready(self, ready: Ready) -> None:
         """An item became ready: by what is due, else by a rate limiter whose delay is over."""
         item = self._item(ready.key)
-        ready.adds = _made_ready(item.pending, ready.ts_ns)
-        if not ready.adds:
-            _take_back(item)
-            ready.adds = _made_ready(item.pending, ready.ts_ns)
-        for add in ready.adds:
-            if add.due_ns is None:
-                add.due_ns = ready.ts_ns
+        at_once, delayed = _made_ready(item.pending, ready.ts_ns)
+        if not at_once and not delayed and _take_back(item, ready.ts_ns):
+            at_once, delayed = _made_ready(item.pending, ready.ts_ns)
+        for add in () if at_once else delayed:
+            add.due_ns = ready.ts_ns if add.due_ns is None else add.due_ns
+        ready.adds, ready.delayed = at_once or delayed, delayed
+        ready.before = not item.known and not item.pending
         item.last_ready_ns = ready.ts_ns
         self.readies.append(ready)
 
@@ -140,8 +156,8 @@ class Queues:
         get.last_ready_ns = item.last_ready_ns
         for add in get.consumed:
             add.get = get
-        get.before = not get.triggers() and not item.known
-        item.known |= not get.before
+        get.first = not item.known
+        item.known |= bool(get.triggers())
         item.last_get = get
         self.gets.append(get)
 
@@ -156,26 +172,28 @@ class Queues:
         if item.last_get and item.last_get.reconcile is None:
             reconcile.get = item.last_get
             reconcile.get.reconcile = reconcile
-            reconcile.before = reconcile.get.before
         else:
-            reconcile.before = not item.known
+            reconcile.first = not item.known
 
 
-def _made_ready(pending: Iterable[Add], ts_ns: int) -> list[Add]:
-    pending = list(pending)
+def _made_ready(pending: list[Add], ts_ns: int) -> tuple[list[Add], list[Add]]:
+    """Of the waiting adds those for at once, and those whose delay is over by now."""
     at_once = [a for a in pending if not a.after_ns and not a.rate_limited]
-    due = [a for a in pending if a.due_ns is not None and a.due_ns <= ts_ns]
-    return at_once or due or [a for a in pending if a.due_ns is None]
+    due = [a for a in pending if a.after_ns and a.due_ns is not None and a.due_ns <= ts_ns]
+    return at_once, due or [a for a in pending if a.due_ns is None]
 
 
-def _take_back(item: _Item) -> None:
+def _take_back(item: _Item, ts_ns: int) -> bool:
     """The item is ready again though nothing was added: the last add came just after the Get."""
     get = item.last_get
     if get is None or not get.consumed:
-        return
+        return False
     late = get.consumed[-1]
     if late.ts_ns < max(get.last_ready_ns, get.ts_ns - RACE_NS):
-        return
+        return False
+    if late.due_ns is not None and not 0 <= ts_ns - late.due_ns < FLUSH_NS:
+        return False
     get.consumed.remove(late)
     late.get = None
     item.pending.append(late)
+    return True

@@ -110,8 +110,8 @@ THREAD_RECORDS = (
         5,
         "thread_start",
         "threads",
-        "task:task_newtask of a new thread of the target",
-        (Field("parent_tid", "<u8", "tid", "thread that made it"),),
+        "a new thread of the target returns from clone: it is on a CPU",
+        (),
     ),
     Record(6, "thread_exit", "threads", "sched:sched_process_exit of a thread of the target", ()),
 )

@@ -42,7 +42,7 @@ struct ww_thread_waking { WW_THREAD_HEADER; u64 waker_tid; u64 kernel_stack; u64
 struct ww_thread_off { WW_THREAD_HEADER; u64 state; u64 pad[3]; };
 struct ww_thread_on { WW_THREAD_HEADER; u64 pad[4]; };
 struct ww_syscall { WW_THREAD_HEADER; u64 duration_ns; u64 first; u64 second; s64 result; };
-struct ww_thread_start { WW_THREAD_HEADER; u64 parent_tid; u64 pad[3]; };
+struct ww_thread_start { WW_THREAD_HEADER; u64 pad[4]; };
 struct ww_thread_exit { WW_THREAD_HEADER; u64 pad[4]; };
 
 /* go ring: 96 bytes */

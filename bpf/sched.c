@@ -1,9 +1,7 @@
-/* Threads of the target: made runnable, on and off a CPU, born and gone.
+/* Threads of the target: made runnable, on and off a CPU, gone.
  *
  * sched_waking fires in the waker's context: current is the waker. sched_wakeup may run on the
  * wakee's CPU from an IPI (TTWU_QUEUE), where current is a bystander. */
-
-#define WW_CLONE_THREAD 0x00010000
 
 static inline u64 kernel_stack(void *ctx)
 {
@@ -53,29 +51,15 @@ int on_sched_switch(struct tracepoint__sched__sched_switch *args)
     return 0;
 }
 
-int on_task_newtask(struct tracepoint__task__task_newtask *args)
+/* Raw, not perf-type: it runs with interrupts on, and a perf-type program would have every
+ * sched_waking of an interrupt meanwhile skipped. Current is the thread that exits; it leaves the
+ * map when it is switched away from for the last time. */
+int on_sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
 {
-    u32 tid = args->pid, zero = 0;
-    u64 current_id = bpf_get_current_pid_tgid();
-    if (current_id >> 32 != WW_TGID || !(args->clone_flags & WW_CLONE_THREAD))
-        return 0;
-    struct ww_thread *fresh = fresh_thread.lookup(&zero);
-    if (!fresh)
-        return 0;
-    if (threads.update(&tid, fresh))
-        lose(WW_THREAD_START, 1);
-    thread_event(WW_THREAD_START, tid, (u32)current_id);
-    return 0;
-}
-
-/* An exiting thread leaves the map when it is switched away from for the last time. */
-int on_sched_process_exit(struct tracepoint__sched__sched_process_exit *args)
-{
-    u32 tid = args->pid;
-    struct ww_thread *thread = threads.lookup(&tid);
+    struct ww_thread *thread = this_thread();
     if (!thread)
         return 0;
-    thread_event(WW_THREAD_EXIT, tid, 0);
+    thread_event(WW_THREAD_EXIT, (u32)bpf_get_current_pid_tgid(), 0);
     thread->exiting = 1;
     return 0;
 }

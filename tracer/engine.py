@@ -27,14 +27,14 @@ LOST_KINDS = 64
 LOAD_TIMEOUT_S = 120.0
 
 TRACEPOINTS = {
-    "task:task_newtask": "on_task_newtask",
-    "sched:sched_process_exit": "on_sched_process_exit",
     "sched:sched_switch": "on_sched_switch",
     "sched:sched_waking": "on_sched_waking",
 }
-# Attached before the map of threads is filled from /proc, so that none is missed.
-THREAD_LIFE = ("task:task_newtask", "sched:sched_process_exit")
-RAW_TRACEPOINTS = {"sys_enter": "on_sys_enter", "sys_exit": "on_sys_exit"}
+RAW_TRACEPOINTS = {
+    "sched_process_exit": "on_sched_process_exit",
+    "sys_exit": "on_sys_exit",
+    "sys_enter": "on_sys_enter",
+}
 
 # System calls that wait: arch/x86/entry/syscalls/syscall_64.tbl.
 SYSCALLS = {
@@ -116,14 +116,14 @@ class Engine:
             self._counters[name] = kernel.map_counters(self._fds[name], count)
 
     def attach(self) -> None:
-        """Attach everything: thread life first, then the threads that exist, then the rest."""
-        for name in THREAD_LIFE:
-            self._attach_tracepoint(name)
-        self._add_threads()
-        for name in TRACEPOINTS.keys() - set(THREAD_LIFE):
-            self._attach_tracepoint(name)
+        """Attach everything. What notices new and ended threads comes before the known ones."""
         for name, program in RAW_TRACEPOINTS.items():
             self._links[program] = kernel.link_raw_tracepoint(self._fds[program], name)
+        self._add_threads()
+        for name, program in TRACEPOINTS.items():
+            self._links[program] = kernel.link_tracepoint(
+                self._fds[program], self._tracepoint_ids[name]
+            )
         path = str(self._target.exe_path)
         for program, indexes in self.plan.by_program().items():
             offsets = [self.plan.sites[index].site.file_offset for index in indexes]
@@ -137,12 +137,6 @@ class Engine:
                 raise UnsupportedError(
                     f"{err} ({program})", "uprobes with a pid need Linux 6.10; see: whowoke doctor"
                 ) from None
-
-    def _attach_tracepoint(self, name: str) -> None:
-        program = TRACEPOINTS[name]
-        self._links[program] = kernel.link_tracepoint(
-            self._fds[program], self._tracepoint_ids[name]
-        )
 
     def _add_threads(self) -> None:
         """Fill the map of threads until /proc shows none that is new."""

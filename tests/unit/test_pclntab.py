@@ -59,7 +59,9 @@ def compare_with_nm(table, twin, least):
     wrong = []
     for address, size, name in symbols:
         function = table.function_at(address)
-        if (function.name.replace("·", "."), function.entry) != (name, address):
+        # Up to Go 1.20 the table itself has [...] for type arguments.
+        wanted = short(name) if table.module.minor <= 20 else name
+        if (function.name.replace("·", "."), function.entry) != (wanted, address):
             wrong.append((name, function))
         assert 0 <= function.end - address - size < 64
         assert table.function_at(address + size - 1) == function
@@ -112,12 +114,12 @@ def test_inlined_calls_are_those_that_the_program_sees_itself(opened, toolchain,
             pc = stack[len(seen)]["PC"] - bias
             frames = table.frames(pc, is_return_address=True)
             inlined += len(frames) - 1
-            seen += [(full(f.function), f.file, f.line) for f in frames]
-        assert [(full(name), file, line) for name, file, line in wanted] == seen
+            seen += [(short(f.function), f.file, f.line) for f in frames]
+        assert [(short(name), file, line) for name, file, line in wanted] == seen
     assert inlined >= 4
 
 
-def full(name):
+def short(name):
     """Go's Frame shortens [go.shape.string] to [...], up to 1.20 in the table itself."""
     return re.sub(r"\[.*\]", "[...]", name)
 

@@ -1,0 +1,285 @@
+"""Puts rules, chains and queues together: the causes of each wake-up, add and reconcile."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+
+from whowoke.analysis.causes import BEFORE, UNKNOWN, Cause, Fire, Rule, Rules, locate
+from whowoke.analysis.chains import Chains
+from whowoke.analysis.frames import NOWHERE, CaptureLike, Code, Place, matches_any, place
+from whowoke.analysis.queues import Add, Ready, Reconcile
+from whowoke.analysis.reconciles import Operations
+from whowoke.analysis.wakeups import MISSING
+
+# From the moment an item is due to the expiry of the timer that was set for it: scheduling only.
+TIMER_SLACK_NS = 20_000_000
+# From a resync's timer to the last handler call that it leads to.
+RESYNC_NS = 1_000_000_000
+
+
+@dataclass
+class Seen:
+    """One wake-up as the rules see it: ``begun`` are its causes, ``answered`` whose requests."""
+
+    rule: Rule | None
+    place: Place
+    subject: str
+    begun: list[Cause] = field(default_factory=list)
+    answered: list[int | None] = field(default_factory=list)
+    evidence: str = "none"
+
+
+def distinct(causes: Iterable[Cause]) -> list[Cause]:
+    """Each cause once, in the order of first appearance."""
+    return list(dict.fromkeys(causes))
+
+
+class Attribution:
+    """Causes on demand. Each depends on earlier ones only, so that asking ends."""
+
+    def __init__(
+        self,
+        capture: CaptureLike,
+        code: Code,
+        rules: Rules,
+        wakeups: pd.DataFrame,
+        chains: Chains,
+        operations: Operations,
+    ) -> None:
+        self.code, self.rules, self.chains, self.operations = code, rules, chains, operations
+        self.declared = _declared(capture)
+        self._rows = wakeups.to_dict("records")
+        self._tickers = _tickers(wakeups)
+        self._classes: dict[tuple[object, ...], tuple[Rule | None, Place]] = {}
+        self._seen: dict[int, Seen] = {}
+        self._adds: dict[int, list[Cause]] = {}
+        self._finals: dict[int, list[Cause]] = {}
+        self._resync_by_goid: dict[int, Cause] = {}
+
+    # ------------------------------------------------------------ wake-ups
+
+    def classify(self, number: int) -> tuple[Rule | None, Place]:
+        """The rule for a wake-up and its own line of code."""
+        row = self._rows[number]
+        ticker = number in self._tickers
+        columns = ("kind", "callback", "function", "parked_stack", "start", "armed_stack")
+        key = (*(row[name] for name in columns), row["armed_period_ns"], ticker)
+        if key not in self._classes:
+            fire = Fire(
+                kind=row["kind"],
+                callback=self.code.function_name(row["callback"]),
+                function=self.code.function_name(row["function"]),
+                woken=self.code.stack(row["parked_stack"], row["start"]),
+                armed=self.code.stack(row["armed_stack"]),
+                period_ns=row["armed_period_ns"],
+                ticker=ticker,
+            )
+            rule = self.rules.first(fire, self.code)
+            symbol = self.code.symbol(row["function"]) if row["function"] else None
+            callback = place(symbol, "callback") if symbol else NOWHERE
+            self._classes[key] = (rule, locate(fire, callback, rule, self.code))
+        return self._classes[key]
+
+    def seen(self, number: int) -> Seen:
+        """What one wake-up is, without the controllers that it led to."""
+        if number not in self._seen:
+            rule, own = self.classify(number)
+            seen = Seen(rule, own, self._subject(number, rule))
+            seen.answered = self.chains.answers.get(number, [])
+            self._decide(number, seen)
+            self._seen[number] = seen
+        return self._seen[number]
+
+    def _decide(self, number: int, seen: Seen) -> None:
+        rule = seen.rule
+        if rule is not None and rule.decided_by == "queue":
+            seen.begun = self._due_items(number)
+            seen.evidence = "none" if all(c.is_unknown for c in seen.begun) else "probe"
+            return
+        if rule is not None and rule.decided_by == "readied" and self._is_stream(number):
+            watch = self.rules.event("informer_change")
+            seen.begun = [Cause(watch.origin, watch.cause, "", "", *self._stream_place)]
+            seen.evidence = "stack"
+        elif seen.answered:
+            seen.evidence = "stack" if any(a is not None for a in seen.answered) else "none"
+        elif rule is not None:
+            where = self._canonical(number, rule, seen.place)
+            seen.begun = [Cause(rule.origin, rule.cause, seen.subject, "", *where)]
+            seen.evidence = "probe" if seen.place.kind == "callback" or rule.kind == "gc" else "stack"
+        else:
+            seen.begun = [Cause("unknown", "unknown", seen.subject, "", *seen.place)]
+
+    def _subject(self, number: int, rule: Rule | None) -> str:
+        if rule is None or not rule.subject:
+            return ""
+        row = self._rows[number]
+        if rule.subject == "resync_type":
+            return self.operations.resync_types.get(row["goid"], "")
+        frames = (
+            *self.code.stack(row["parked_stack"], row["start"]),
+            *self.code.stack(row["armed_stack"]),
+        )
+        found = self.code.owned_by("library", frames)
+        name = found.function if found else self.code.function_name(row["function"])
+        return self.code.module(name)
+
+    @cached_property
+    def _armed_places(self) -> dict[tuple[object, ...], set[Place]]:
+        """Lines that set the timers on which goroutines wait, by where they wait."""
+        places: dict[tuple[object, ...], set[Place]] = {}
+        for number, row in enumerate(self._rows):
+            if row["kind"] == "timer" and row["parked_stack"]:
+                rule, own = self.classify(number)
+                if rule is not None and own.kind == "armed":
+                    site = (rule.name, row["parked_stack"], row["start"])
+                    places.setdefault(site, set()).add(own)
+        return places
+
+    def _canonical(self, number: int, rule: Rule, own: Place) -> Place:
+        """The line that set the timer, also for the first one, which was set before the recording."""
+        row = self._rows[number]
+        if own.kind != "waiting" or row["kind"] != "timer":
+            return own
+        site = (rule.name, row["parked_stack"], row["start"])
+        armed = self._armed_places.get(site, set())
+        return next(iter(armed)) if len(armed) == 1 else own
+
+    def _readied(self, number: int) -> list[tuple[int, int]]:
+        activation = self.chains.direct.get(number)
+        return activation.readied if activation else []
+
+    def _is_stream(self, number: int) -> bool:
+        stacks = (self.code.stack(*key) for key in self._readied(number))
+        return any(self.rules.waits_for(stack) == "stream" for stack in stacks)
+
+    @cached_property
+    def _stream_place(self) -> Place:
+        patterns = self.rules.waits["stream"]
+        for number in self.chains.direct:
+            for key in self._readied(number):
+                for frame in reversed(self.code.stack(*key)):
+                    if matches_any(patterns, frame.function):
+                        return place(frame, "waiting")
+        return NOWHERE
+
+    # ------------------------------------------------------------ delayed items
+
+    def _due_items(self, number: int) -> list[Cause]:
+        activation = self.chains.direct.get(number)
+        readies: list[Ready] = []
+        if activation is not None:
+            span = (activation.goid, activation.start_ns, activation.end_ns)
+            readies = self.operations.readied_by(*span)
+        if not readies:
+            return self._absorbed(number)
+        causes: list[Cause] = []
+        for ready in readies:
+            for add in ready.delayed:
+                causes += self.of_add(add)
+            if not ready.delayed:
+                causes.append(BEFORE if ready.before else UNKNOWN)
+        return distinct(causes)
+
+    @cached_property
+    def _delays(self) -> dict[int | None, tuple[list[int], list[Add]]]:
+        """Delayed adds by the time they are due, of each queue and (None) of all."""
+        delayed = [a for a in self.operations.queues.adds if a.after_ns and a.due_ns is not None]
+        delayed.sort(key=lambda add: add.due_ns or 0)
+        tables: dict[int | None, tuple[list[int], list[Add]]] = {None: ([], [])}
+        for add in delayed:
+            for queue in (add.key[0], None):
+                times, adds = tables.setdefault(queue, ([], []))
+                times.append(add.due_ns or 0)
+                adds.append(add)
+        return tables
+
+    def _absorbed(self, number: int) -> list[Cause]:
+        """A delay ran out for an item that was not waiting any more."""
+        row = self._rows[number]
+        queue = self.operations.queue_of(row["goid"])
+        times, adds = self._delays.get(queue, ([], []))
+        index = bisect_right(times, row["due_ns"]) - 1
+        if index >= 0 and row["due_ns"] - times[index] <= TIMER_SLACK_NS:
+            return self.of_add(adds[index])
+        return [BEFORE if row["armed_ns"] == MISSING else UNKNOWN]
+
+    # ------------------------------------------------------------ adds and reconciles
+
+    def of_add(self, add: Add) -> list[Cause]:
+        """Why an item was added."""
+        key = id(add)
+        if key not in self._adds:
+            self._adds[key] = self._of_add(add)
+        return self._adds[key]
+
+    def _of_add(self, add: Add) -> list[Cause]:
+        controller = self.operations.controllers.get(add.key[0], "")
+        if add.event == "informer_resync":
+            return [self._resync(add)._replace(controller=controller)]
+        if add.event == "result_unknown":
+            return [UNKNOWN._replace(controller=controller)]
+        if add.event:
+            rule = self.rules.event(add.event)
+            return [Cause(rule.origin, rule.cause, "", controller, *self._place_of_add(add))]
+        if add.reconcile is not None:
+            causes = self.of_reconcile(add.reconcile)
+        else:
+            number = self.chains.cause(add.goid, add.ts_ns)
+            causes = [UNKNOWN] if number is None else self._handed_on(number)
+        return distinct(cause._replace(controller=controller) for cause in causes)
+
+    def _handed_on(self, number: int) -> list[Cause]:
+        """Causes that a wake-up gives to those it makes ready: not the requests it answers."""
+        seen = self.seen(number)
+        if seen.begun:
+            return seen.begun
+        rule = seen.rule
+        return [Cause(rule.origin, rule.cause, "", "", *seen.place)] if rule else [UNKNOWN]
+
+    def _place_of_add(self, add: Add) -> Place:
+        if add.event.startswith("result_"):
+            frame = self.code.symbol(add.return_pc) if add.return_pc else None
+            return place(frame, "returned") if frame else self.declared
+        if add.event == "informer_change":
+            return self._stream_place
+        own = self.code.owned_by("operator", self.code.stack(add.stack))
+        return place(own, "armed") if own and add.event == "delayed_add" else NOWHERE
+
+    def _resync(self, add: Add) -> Cause:
+        """The resync behind an add: old and new are one object, whatever else came along."""
+        rule = self.rules.event("informer_resync")
+        number = self.chains.cause(add.goid, add.ts_ns)
+        if number is not None:
+            for cause in self._handed_on(number):
+                if (cause.origin, cause.cause) == (rule.origin, rule.cause):
+                    self._resync_by_goid[add.goid] = cause
+                    return cause
+        known = self._resync_by_goid.get(add.goid) or self._latest_resync(add.ts_ns)
+        return known or Cause(rule.origin, rule.cause)
+
+    @cached_property
+    def _resyncs(self) -> tuple[list[int], list[Cause]]:
+        rule = self.rules.event("informer_resync")
+        times, causes = [], []
+        for number, row in enumerate(self._rows):
+            found = self.classify(number)[0]
+            if found is not None and (found.origin, found.cause) == (rule.origin, rule.cause):
+                times.append(row["ts_ns"])
+                causes.append(self.seen(number).begun[0])
+        return times, causes
+
+    def _latest_resync(self, ts_ns: int) -> Cause | None:
+        times, causes = self._resyncs
+        index = bisect_right(times, ts_ns) - 1
+        return causes[index] if index >= 0 and ts_ns - times[index] < RESYNC_NS else None
+
+    def of_reconcile(self, reconcile: Reconcile) -> list[Cause]:
+        """Why an object was reconciled: the causes of all its triggers."""
+        causes = [cause for add in reconcile.triggers() for cause in self.of_add(add)]
+        if causes:
+            return distinct(causes)
+        unknown = BEFORE if reconcile.before else UNKNOWN
+        return [unknown._replace(controller=reconcile.controller)]

@@ -1,0 +1,193 @@
+"""The command ``whowoke``: the live verbs, and those of ``analysis/cli.py`` on files.
+
+Nothing that is slow to import is imported before a verb runs: ``--help`` answers at once.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from whowoke.analysis import cli as files
+from whowoke.analysis.cli import ErrorsToExitCodes, Force, Json, show, tell
+from whowoke.analysis.durations import format_duration, parse_duration, parse_percent
+from whowoke.analysis.errors import UsageError
+from whowoke.tracer.options import RecordOptions, RecordSummary
+
+EXIT_NOT_SUPPORTED = 3
+
+app = typer.Typer(
+    name="whowoke",
+    cls=ErrorsToExitCodes,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Pid = Annotated[
+    int | None, typer.Option("-p", "--pid", min=1, metavar="PID", help="The running process.")
+]
+Duration = Annotated[
+    str, typer.Option("-d", "--duration", metavar="TIME", help="How long: 60s, 2m, 1m30s.")
+]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where the capture goes.")
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from whowoke.tracer.doctor import installed_version
+
+        show(f"whowoke {installed_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _whowoke(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Say why a running Go Kubernetes operator keeps waking up.
+
+    Recording needs root, everything else doesn't. Reports go to stdout, messages to stderr.
+    Exit codes: 0 done, 1 failed, 2 usage, 3 not permitted or not supported, 4 data incomplete.
+    """
+
+
+@app.command()
+def explain(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A capture.", show_default=False)
+    ] = None,
+    pid: Pid = None,
+    duration: Duration = "60s",
+    period: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only causes that come back about every 15s, say."),
+    ] = None,
+    as_json: Json = False,
+    output: Output = None,
+    force: Force = False,
+) -> None:
+    """Say what wakes an operator: from a capture, or recording a running process first.
+
+    The recording of `-p` is thrown away unless `-o` says where to keep it.
+
+    Example: whowoke explain -p 4242 --period 15s
+    """
+    files.exclusive(**{"FILE": file, "-p PID": pid})
+    period_ns = parse_duration(period) if period else None
+    if file is not None:
+        files.explain_file(file, period_ns, as_json)
+        return
+    with tempfile.TemporaryDirectory(prefix="whowoke-") as folder:
+        kept = output or Path(folder) / "capture.whowoke"
+        options = RecordOptions(
+            pid=pid, duration_ns=parse_duration(duration), output=kept, force=force
+        )
+        summary = _record(options)
+        for line in _described(summary) if output else summary.notes:
+            tell(line)
+        files.explain_file(kept, period_ns, as_json)
+
+
+@app.command()
+def record(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- CMD...]", help="A command to start.", show_default=False),
+    ] = None,
+    pid: Pid = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The one process of this name.")
+    ] = None,
+    duration: Duration = "60s",
+    output: Output = None,
+    force: Force = False,
+    budget: Annotated[
+        str, typer.Option(metavar="SHARE", help="What probes may cost, of one CPU.")
+    ] = "1%",
+    ready_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Made once all probes are attached.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be probed.")
+    ] = False,
+) -> None:
+    """Record a running operator into a capture file. Needs root; Ctrl-C ends it in order.
+
+    Example: whowoke record -p 4242 -d 60s -o op.whowoke
+    """
+    files.exclusive(**{"-p PID": pid, "--name NAME": name, "-- CMD": command})
+    if command and command[0].isdigit() and len(command) == 1:
+        raise UsageError(f"{command[0]} is no command", f"for a process: -p {command[0]}")
+    summary = _record(
+        RecordOptions(
+            duration_ns=parse_duration(duration),
+            pid=pid,
+            name=name,
+            command=tuple(command) if command else None,
+            output=output,
+            force=force,
+            ready_file=ready_file,
+            budget=parse_percent(budget),
+            dry_run=dry_run,
+        )
+    )
+    for line in _described(summary):
+        tell(line)
+
+
+@app.command()
+def doctor(pid: Pid = None, as_json: Json = False) -> None:
+    """Check what recording needs, on this machine and, with `-p`, of a process.
+
+    Example: whowoke doctor -p 4242
+    """
+    from whowoke.tracer.doctor import as_data, as_text, diagnose
+
+    checks = diagnose(pid)
+    show(json.dumps(as_data(checks), indent=2) if as_json else as_text(checks))
+    if any(check.status == "fail" for check in checks):
+        raise typer.Exit(EXIT_NOT_SUPPORTED)
+
+
+def _record(options: RecordOptions) -> RecordSummary:
+    from whowoke.tracer.record import record as run
+
+    return run(options)
+
+
+def _described(summary: RecordSummary) -> list[str]:
+    if summary.output is None:
+        return summary.notes
+    ends = {"duration": "", "interrupted": ", interrupted", "target exited": ", the target exited"}
+    lasted = format_duration(summary.duration_ns)
+    return [
+        *summary.notes,
+        (
+            f"recorded {summary.name} ({summary.pid}) for {lasted}{ends[summary.ended]}: "
+            f"{summary.records:,} records, {summary.lost:,} lost"
+        ),
+        f"wrote {summary.output} ({summary.size:,} bytes)",
+    ]
+
+
+files.add_verbs(app)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    app(prog_name="whowoke")
+
+
+if __name__ == "__main__":
+    main()
