@@ -32,7 +32,7 @@ STRIP := -ldflags='-s -w'
 .PHONY: demo test lint fixtures venv go system test-tools clean
 
 demo: venv fixtures
-	$(BIN)/python tests/demo.py --period $(PERIOD) --seconds $(SECONDS) $(DEMO)
+	$(BIN)/python -m tests.demo --period $(PERIOD) --seconds $(SECONDS) $(DEMO)
 
 test: venv test-tools
 	$(MAKE) lint
@@ -59,8 +59,8 @@ clean:
 
 # --- system packages, Python, Go -----------------------------------------------------------------
 
-APT_INSTALL = export DEBIAN_FRONTEND=noninteractive; apt-get -q update; \
-  apt-get -q install -y --no-install-recommends
+APT_INSTALL = echo "installing system packages"; export DEBIAN_FRONTEND=noninteractive; \
+  apt-get -qq update; apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends
 HAS_PYTHON = $(PYTHON) -c 'import sys, importlib.util as u; \
   sys.exit(not (u.find_spec("bcc") and u.find_spec("ensurepip")))' 2>/dev/null
 HAS_CERTIFICATES = [ -n "$${SSL_CERT_FILE:-}" ] || [ -e /etc/ssl/certs/ca-certificates.crt ]

@@ -9,10 +9,10 @@ import pandas as pd
 
 from whowoke.analysis.causes import BEFORE, UNKNOWN, Cause, Fire, Rule, Rules, locate
 from whowoke.analysis.chains import Chains
-from whowoke.analysis.frames import NOWHERE, CaptureLike, Code, Place, matches_any, place
+from whowoke.analysis.frames import NOWHERE, CaptureLike, Code, Place, matches_any, place, plain_name
+from whowoke.analysis.lookup import MISSING
 from whowoke.analysis.queues import Add, Ready, Reconcile
 from whowoke.analysis.reconciles import Operations
-from whowoke.analysis.wakeups import MISSING
 
 # From the moment an item is due to the expiry of the timer that was set for it: scheduling only.
 TIMER_SLACK_NS = 20_000_000
@@ -31,10 +31,38 @@ class Seen:
     answered: list[int | None] = field(default_factory=list)
     evidence: str = "none"
 
+    @property
+    def has_own_place(self) -> bool:
+        """Whether the line is its own, not that of the item or request that it is about."""
+        return bool(self.begun) and not (self.rule and self.rule.decided_by == "queue")
+
 
 def distinct(causes: Iterable[Cause]) -> list[Cause]:
     """Each cause once, in the order of first appearance."""
     return list(dict.fromkeys(causes))
+
+
+def _tickers(wakeups: pd.DataFrame) -> frozenset[int]:
+    """Rows of timers that come back by themselves.
+
+    A period alone is no proof: ``time.Tick`` in a loop makes a new timer for each wait. So the
+    timer came back, or its goroutine waits for no other one there.
+    """
+    periodic = wakeups[(wakeups["kind"] == "timer") & (wakeups["period_ns"] > 0)]
+    came_back = periodic["timer"].isin(periodic.loc[periodic["again"].astype(bool), "timer"])
+    sites = ["goid", "callback", "function", "parked_stack", "start", "armed_stack"]
+    alone = periodic.groupby(sites)["timer"].transform("nunique") == 1
+    return frozenset(periodic.index[came_back | (alone & (periodic["goid"] != 0))].tolist())
+
+
+def _declared(capture: CaptureLike) -> Place:
+    """Where the operator's only Reconcile is declared, as far as the probe sites tell."""
+    sites = [s for s in capture.metadata.get("sites") or [] if s.get("probe") == "reconcile_return"]
+    functions = {(str(s.get("function", "")), s.get("file"), s.get("line")) for s in sites}
+    if len(functions) != 1:
+        return NOWHERE
+    function, file, line = functions.pop()
+    return Place(plain_name(function), f"{file}:{line}" if file else "", "declared")
 
 
 class Attribution:
@@ -180,7 +208,9 @@ class Attribution:
             for add in ready.delayed:
                 causes += self.of_add(add)
             if not ready.delayed:
-                causes.append(BEFORE if ready.before else UNKNOWN)
+                controller = self.operations.controllers.get(ready.key[0], "")
+                unknown = BEFORE if ready.before else UNKNOWN
+                causes.append(unknown._replace(controller=controller))
         return distinct(causes)
 
     @cached_property
@@ -204,7 +234,9 @@ class Attribution:
         index = bisect_right(times, row["due_ns"]) - 1
         if index >= 0 and row["due_ns"] - times[index] <= TIMER_SLACK_NS:
             return self.of_add(adds[index])
-        return [BEFORE if row["armed_ns"] == MISSING else UNKNOWN]
+        controller = self.operations.controllers.get(queue or 0, "")
+        unknown = BEFORE if row["armed_ns"] == MISSING else UNKNOWN
+        return [unknown._replace(controller=controller)]
 
     # ------------------------------------------------------------ adds and reconciles
 

@@ -83,7 +83,8 @@ class Code:
     def __init__(self, capture: CaptureLike, plumbing: Iterable[str]) -> None:
         metadata = capture.metadata
         self._main = str(metadata.get("main_module") or "")
-        paths = {str(path) for path in metadata.get("modules") or {}}
+        # "go" is the toolchain, not a module whose packages begin so.
+        paths = {str(path) for path in metadata.get("modules") or {}} - {"go"}
         self._modules = sorted(paths | set(plumbing) | {self._main} - {""}, key=len, reverse=True)
         self._plumbing = frozenset(plumbing)
         self._capture = capture

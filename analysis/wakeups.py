@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 from whowoke.analysis.frames import CaptureLike, Code, Rows, matches_any
+from whowoke.analysis.lookup import MISSING, last_before
 
 SLEEP_CALLBACK = "runtime.goroutineReady"
 FORCED_GC = 1
-MISSING = -1
 
 COLUMNS = (
     "ts_ns",
@@ -118,24 +118,6 @@ def _symbol_in(addresses: Rows, code: Code, patterns: tuple[str, ...]) -> Rows:
     values, inverse = np.unique(addresses, return_inverse=True)
     found = [matches_any(patterns, code.function_name(int(value))) for value in values]
     return np.array(found, bool)[inverse] if len(values) else np.zeros(0, bool)
-
-
-def last_before(codes: Rows, ts: Rows, other_codes: Rows, other_ts: Rows) -> Rows:
-    """Index of the last other row with the same code, not later; -1 for none. Both time ordered."""
-    _, both = np.unique(np.concatenate((codes, other_codes)), return_inverse=True)
-    mine, theirs = both[: len(codes)].astype(np.int64), both[len(codes) :].astype(np.int64)
-    if not len(theirs) or not len(mine):
-        return np.full(len(codes), MISSING, np.int64)
-    times = np.concatenate((ts, other_ts)).astype(np.int64)
-    # One number orders by code, then by time: ranks instead of times keep it small.
-    _, rank = np.unique(times, return_inverse=True)
-    width = np.int64(len(times))
-    order = np.lexsort((rank[len(codes) :], theirs))
-    keys = (theirs * width + rank[len(codes) :])[order]
-    found = np.searchsorted(keys, mine * width + rank[: len(codes)], side="right") - 1
-    index = order[np.maximum(found, 0)]
-    valid = (found >= 0) & (theirs[index] == mine)
-    return np.where(valid, index, MISSING)
 
 
 def match_arms(fires: Rows, arms: Rows) -> tuple[Rows, Rows]:

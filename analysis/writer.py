@@ -1,5 +1,6 @@
 """The recorder's side of a capture file. Without pandas and the reader: it has to stay small."""
 
+import contextlib
 import errno
 import os
 import secrets
@@ -35,7 +36,8 @@ class CaptureWriter:
 
     Rows are gathered for ``FLUSH_AGE_S`` seconds or ``ROWS_PER_CHUNK`` rows a kind, whichever
     comes first; all else is written at once. So write strings, stacks and symbols before the rows
-    that need them. Leaving the ``with`` block by an exception leaves out the end mark.
+    that need them. With ``force`` the old file stays until the first rows are written. Leaving the
+    ``with`` block by an exception leaves out the end mark, and the file if it has no rows.
 
     Raises UsageError where the file exists (without ``force``) or cannot be made there,
     PermissionDeniedError, and WhowokeError where a write fails, a full disk for one; the file then
@@ -51,6 +53,10 @@ class CaptureWriter:
         self._oldest: float | None = None
         self._end = 0
         self._failed = False
+        self._has_rows = False
+        self._file = self.path
+        if force:
+            self._file = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
         try:
             self._fd = self._create(force, owner)
         except OSError as err:
@@ -70,8 +76,11 @@ class CaptureWriter:
         """Close; after an exception without the end mark."""
         if kind is None:
             self.close()
-        else:
-            self._close()
+            return
+        if self._close.alive and not self._has_rows:
+            with contextlib.suppress(OSError):
+                self._file.unlink()
+        self._close()
 
     @property
     def size(self) -> int:
@@ -132,21 +141,16 @@ class CaptureWriter:
             self._close()
 
     def _create(self, force: bool, owner: tuple[int, int] | None) -> int:
-        target = self.path
-        if force:
-            if target.exists() and not target.is_file():
-                raise FileExistsError(errno.EEXIST, "not a file")
-            target = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        if force and self.path.exists() and not self.path.is_file():
+            raise FileExistsError(errno.EEXIST, "not a file")
+        fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             if owner is not None:
                 os.fchown(fd, *owner)
             self._end = os.write(fd, chunks.FILE_HEADER.pack(chunks.MAGIC, chunks.FORMAT_VERSION))
-            if force:
-                target.replace(self.path)
         except BaseException:
             os.close(fd)
-            target.unlink(missing_ok=True)
+            self._file.unlink(missing_ok=True)
             raise
         return fd
 
@@ -172,6 +176,8 @@ class CaptureWriter:
             raise WhowokeError(f"{self.path} takes no more after an error")
         data = chunks.pack(kind, detail, raw, self._compressor)
         try:
+            if kind in (Kind.RECORDS, Kind.END) and self._file != self.path:
+                self._file = self._file.replace(self.path)
             written = os.write(self._fd, data)
             if written < len(data):
                 raise OSError(errno.ENOSPC, "No space left on device")
@@ -180,6 +186,7 @@ class CaptureWriter:
             os.ftruncate(self._fd, self._end)
             raise _write_error(self.path, err) from None
         self._end += written
+        self._has_rows |= kind == Kind.RECORDS
 
 
 def _create_error(path: Path, err: OSError) -> WhowokeError:

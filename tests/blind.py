@@ -6,13 +6,13 @@ The sources come from tests/operators/blind/*.tmpl. The same seed gives the same
 with any mechanism.
 """
 
+import argparse
 import json
 import os
 import random
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -247,5 +247,16 @@ def _build(folder: Path, binary: Path) -> None:
         raise RuntimeError(f"{folder}: go build failed:\n{built.stderr}")
 
 
+def main() -> None:
+    """Make one operator and print the truth about it."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("seed", type=int)
+    parser.add_argument("mechanism", nargs="?", choices=MECHANISMS)
+    parser.add_argument("style", nargs="?")
+    given = parser.parse_args()
+    truth = generate(given.seed, given.mechanism, given.style)
+    print(json.dumps(asdict(truth), default=str, indent=2))
+
+
 if __name__ == "__main__":
-    print(json.dumps(asdict(generate(int(sys.argv[1]), *sys.argv[2:4])), default=str, indent=2))
+    main()

@@ -4,6 +4,7 @@ Nothing that is slow to import is imported before a verb runs: ``--help`` answer
 """
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ from whowoke.analysis.errors import UsageError
 from whowoke.tracer.options import RecordOptions, RecordSummary
 
 EXIT_NOT_SUPPORTED = 3
+ERASE_LINE_END = "\x1b[K"
 
 app = typer.Typer(
     name="whowoke",
@@ -65,7 +67,7 @@ def _whowoke(
 @app.command()
 def explain(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A capture.", show_default=False)
+        Path | None, typer.Argument(metavar="FILE", help="A capture.", show_default=False)
     ] = None,
     pid: Pid = None,
     duration: Duration = "60s",
@@ -103,7 +105,7 @@ def explain(
 def record(
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[-- CMD...]", help="A command to start.", show_default=False),
+        typer.Argument(metavar="-- CMD", help="A command to start.", show_default=False),
     ] = None,
     pid: Pid = None,
     name: Annotated[
@@ -163,7 +165,18 @@ def doctor(pid: Pid = None, as_json: Json = False) -> None:
 def _record(options: RecordOptions) -> RecordSummary:
     from whowoke.tracer.record import record as run
 
-    return run(options)
+    if not sys.stderr.isatty():
+        return run(options)
+
+    def progress(elapsed_s: float, records: int, lost: int) -> None:
+        whole_s = options.duration_ns / 1e9
+        text = f"recording {elapsed_s:.0f} of {whole_s:.0f} s: {records:,} records, {lost:,} lost"
+        typer.echo(f"\r{text}{ERASE_LINE_END}", err=True, nl=False)
+
+    try:
+        return run(options, progress)
+    finally:
+        typer.echo(f"\r{ERASE_LINE_END}", err=True, nl=False)
 
 
 def _described(summary: RecordSummary) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from whowoke.analysis.errors import WhowokeError
+from whowoke.analysis.errors import PermissionDeniedError, UnsupportedError, WhowokeError
 from whowoke.tracer import kernel
 
 BCC_TIMEOUT_S = 60.0
@@ -21,7 +21,7 @@ OLDEST_WITHOUT_MEMLOCK = (5, 11)
 INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
 
 _CAP_SYS_PTRACE, _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 19, 21, 38, 39
-_BCC = "from whowoke.tracer.loader import _import_bcc; print(_import_bcc().__version__)"
+_BCC = "from whowoke.tracer.loader import import_bcc; print(import_bcc().__version__)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,15 @@ def diagnose(pid: int | None = None) -> list[Check]:
     if pid is not None:
         checks += check_target(pid)
     return checks
+
+
+def ensure_recordable() -> None:
+    """Raise what is wrong with this user or machine before anything is made or attached."""
+    for check in QUICK_CHECKS:
+        result = check()
+        if result.status == "fail":
+            kind = PermissionDeniedError if check is check_privileges else UnsupportedError
+            raise kind(f"cannot record: {result.name}: {result.found}", result.advice)
 
 
 def as_data(checks: list[Check]) -> list[dict[str, Any]]:
@@ -227,6 +236,13 @@ def _read(path: str) -> str:
         return ""
 
 
+QUICK_CHECKS: tuple[Callable[[], Check], ...] = (
+    check_privileges,
+    check_pid_namespace,
+    check_architecture,
+    check_kernel,
+    check_lockdown,
+)
 MACHINE_CHECKS: tuple[Callable[[], Check], ...] = (
     check_privileges,
     check_pid_namespace,

@@ -5,9 +5,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -193,7 +192,7 @@ def _ask_loader(request: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
     with ours, theirs:
         child = subprocess.Popen(
             [sys.executable, "-m", "whowoke.tracer.loader"],
-            stdin=theirs,
+            stdin=theirs.fileno(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -223,14 +222,10 @@ def _ask_loader(request: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
     return answer, descriptors
 
 
-def _raise(answer: dict[str, Any], printed: str) -> None:
-    kinds: dict[int, Callable[[str, str], WhowokeError]] = {
-        1: WhowokeError,
-        3: UnsupportedError,
-    }
-    kind = kinds.get(answer["exit"], WhowokeError)
+def _raise(answer: dict[str, Any], printed: str) -> NoReturn:
+    kinds = {kind.exit_code: kind for kind in (WhowokeError, UnsupportedError)}
     detail = f" ({_last_lines(printed)})" if printed else ""
-    raise kind(answer["error"] + detail, answer["hint"])
+    raise kinds.get(answer["exit"], WhowokeError)(answer["error"] + detail, answer["hint"])
 
 
 def _last_lines(text: str) -> str:

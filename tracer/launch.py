@@ -25,12 +25,13 @@ def _trace_me() -> None:
 
 
 class Launched:
-    """A command of ours. ``release`` lets it run, ``stop`` ends it; as a context manager it stops."""
+    """A command of ours: ``release`` lets it run, ``stop`` or the end of ``with`` ends it."""
 
     def __init__(self, command: Sequence[str]) -> None:
         """Start ``command`` and hold it. UsageError where it cannot be started."""
         try:
-            self._process = subprocess.Popen(list(command), preexec_fn=_trace_me)
+            # Only a loaded C function runs between fork and exec: no lock of ours is taken.
+            self._process = subprocess.Popen(list(command), preexec_fn=_trace_me)  # noqa: PLW1509
         except OSError as err:
             raise UsageError(
                 f"cannot start {command[0]}: {err.strerror}", "name a program that can be run"

@@ -17,7 +17,8 @@ from whowoke.tracer import kernel
 SYSTEM_PACKAGES = "/usr/lib/python3/dist-packages"
 
 
-def _import_bcc() -> Any:
+def import_bcc() -> Any:
+    """The module bcc, of the system's packages where ours don't have it. WhowokeError if none."""
     try:
         import bcc
     except ImportError:
@@ -41,7 +42,7 @@ def load(request: dict[str, Any]) -> tuple[dict[str, Any], list[int], object]:
     """Compile and load; answer, descriptors, and what keeps them open."""
     kernel.enter_private_tracefs()
     os.environ["BCC_KERNEL_SOURCE"] = request["headers"]
-    bcc = _import_bcc()
+    bcc = import_bcc()
     try:
         module = bcc.BPF(text=request["source"], cflags=request["cflags"])
         descriptors = [module[name].map_fd for name in request["maps"]]

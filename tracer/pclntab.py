@@ -25,7 +25,7 @@ from whowoke.tracer.moduledata import ModuleData, Table, find_module_data
 from whowoke.tracer.pcvalues import PcValues, text_at
 
 MAX_INLINE_DEPTH = 128
-MAX_FOUND = 1 << 16
+MAX_NAMES = 1 << 19
 
 _PCDATA_INLINE_INDEX = 2
 _FUNCDATA_INLINE_TREE = 3
@@ -112,11 +112,12 @@ class FunctionTable:
     def find(self, name: str) -> list[Function]:
         """Return the functions with exactly this full name, by address: none, one or several."""
         wanted = name.encode("utf-8", "surrogateescape") + b"\0"
-        found = [0] if self._names.startswith(wanted) else []
+        found: list[int] = [0] if self._names.startswith(wanted) else []
         at = self._names.find(b"\0" + wanted)
         while at >= 0:
             found.append(at + 1)
-            self._limit(found, name)
+            if len(found) > MAX_NAMES:
+                raise self._too_many_names()
             at = self._names.find(b"\0" + wanted, at + 1)
         return self._named(found)
 
@@ -130,18 +131,18 @@ class FunctionTable:
         names = self._names.replace(b"\0", b"\n")
         found = []
         at = 0
-        while (match := scan.search(names, at)) is not None:
+        for _ in range(MAX_NAMES):
+            match = scan.search(names, at) if at <= len(names) else None
+            if match is None:
+                return self._named(found)
             start = names.rfind(b"\n", 0, match.start()) + 1
             end = names.find(b"\n", match.start())
             end = len(names) if end < 0 else end
             # A match may have run over the end of the name: only the name alone decides.
             if end > start and scan.search(names[start:end]):
                 found.append(start)
-                self._limit(found, text)
             at = end + 1
-            if at > len(names):
-                break
-        return self._named(found)
+        raise self._too_many_names()
 
     def function_at(self, pc: int) -> Function | None:
         """Return the function whose code holds ``pc``, None outside of Go's code."""
@@ -180,9 +181,8 @@ class FunctionTable:
         columns = self._func_offsets[:, None] + np.arange(at, at + 4)
         return np.ascontiguousarray(raw[columns]).view("<i4")[:, 0]
 
-    def _limit(self, found: list[int], what: str) -> None:
-        if len(found) > MAX_FOUND:
-            raise refuse(self._elf.name, f"too many functions are called {what!r}")
+    def _too_many_names(self) -> UnsupportedError:
+        return refuse(self._elf.name, "too many functions have such a name")
 
     def _named(self, offsets: list[int]) -> list[Function]:
         wanted = np.array(offsets, dtype=np.int64)

@@ -50,7 +50,7 @@ class PlannedSite:
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be probed. ``macros`` configure the C programs, ``missing`` says what is left out."""
+    """What will be probed; ``macros`` configure the C programs, ``missing`` is what is left out."""
 
     sites: list[PlannedSite]
     macros: dict[str, str]

@@ -5,13 +5,13 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
 from typing import Literal
 
 from whowoke.analysis.capture import CaptureWriter, sudo_owner
 from whowoke.analysis.errors import UsageError
+from whowoke.tracer.doctor import ensure_recordable, installed_version
 from whowoke.tracer.drain import Drain
 from whowoke.tracer.engine import Engine
 from whowoke.tracer.launch import Launched
@@ -31,6 +31,7 @@ def record(options: RecordOptions, progress: Progress | None = None) -> RecordSu
 
     Everything is detached and the capture is whole when this returns or raises.
     """
+    ensure_recordable()
     with ExitStack() as stack:
         launched = stack.enter_context(Launched(options.command)) if options.command else None
         target = stack.enter_context(_find_target(options, launched))
@@ -143,7 +144,7 @@ def _metadata(program: Program) -> dict[str, object]:
     """What the analysis needs of the machine and the binary."""
     target, info = program.target, program.info
     return {
-        "whowoke_version": _own_version(),
+        "whowoke_version": installed_version(),
         "kernel": platform.release(),
         "machine": platform.machine(),
         "boot_id": _boot_id(),
@@ -172,13 +173,6 @@ def _metadata(program: Program) -> dict[str, object]:
             for planned in program.plan.sites
         ],
     }
-
-
-def _own_version() -> str:
-    try:
-        return version("whowoke")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _boot_id() -> str:

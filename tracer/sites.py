@@ -61,15 +61,15 @@ class Instruction:
         return f"{self.name} {self.operands}"
 
 
-# g is in R14, or loaded from thread-local storage by functions of the older ABI0.
+# capstone prints numbers below 10 without 0x. g is in R14, or loaded from thread-local storage by functions of the older ABI0.
 _AMD64_LOAD_G = r"(?:mov r\w+, qword ptr (?:\[rip[^;]*\]|fs:\[[^;]*\]);)*"
-_AMD64_GUARD = r"qword ptr \[r\w+ \+ 0x1[08]\];jbe 0x\w+;"
+_AMD64_GUARD = r"qword ptr \[r\w+ \+ 0x1[08]\];jbe \w+;"
 _AMD64_STACK_CHECKS = tuple(
     re.compile(_AMD64_LOAD_G + check + _AMD64_GUARD)
     for check in (
         r"cmp rsp, ",
-        r"lea r12, \[rsp - 0x\w+\];cmp r12, ",
-        r"mov r12, rsp;sub r12, 0x\w+;jb 0x\w+;cmp r12, ",
+        r"lea r12, \[rsp - \w+\];cmp r12, ",
+        r"mov r12, rsp;sub r12, \w+;jb \w+;cmp r12, ",
     )
 )
 
@@ -87,6 +87,7 @@ class Amd64:
     stack_checks = _AMD64_STACK_CHECKS
     longest_check = 7
     _DIRECT = re.compile(r"0x[0-9a-f]+$")
+    _TABLE = re.compile(r"qword ptr \[r\w+ \+ r\w+\*8\]$")
 
     def target(self, instruction: Instruction) -> int | None:
         """Return where a direct call or jump goes, None for an indirect one."""
@@ -96,7 +97,11 @@ class Amd64:
 
     def is_jump(self, instruction: Instruction) -> bool:
         """True for jumps, conditional or not."""
-        return instruction.name.startswith("j") or instruction.name.startswith("loop")
+        return instruction.name.startswith(("j", "loop"))
+
+    def is_table_jump(self, instruction: Instruction) -> bool:
+        """True for the jump of a switch statement (Go 1.19), which stays in its function."""
+        return instruction.name == "jmp" and bool(self._TABLE.match(instruction.operands))
 
 
 _PROCESSORS = {"amd64": Amd64()}
@@ -142,11 +147,12 @@ class Code:
 
     def leaves_by_jump(self, function: Function) -> bool:
         """True where ``function`` may end with a jump elsewhere, so not only at its RETs."""
-        for instruction in self.instructions(function):
-            if self._processor.is_jump(instruction):
-                target = self._processor.target(instruction)
-                if target is None or not function.entry <= target < function.end:
-                    return True
+        for instruction in filter(self._processor.is_jump, self.instructions(function)):
+            target = self._processor.target(instruction)
+            if target is None and self._processor.is_table_jump(instruction):
+                continue
+            if target is None or not function.entry <= target < function.end:
+                return True
         return False
 
     def ends_block(self, instruction: Instruction) -> bool:

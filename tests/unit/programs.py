@@ -68,11 +68,28 @@ func branches(seed int) int {
 	return leaf(seed, 1)
 }
 
+//go:noinline
+func table(n int) int {
+	switch n {
+	case 0: return 7
+	case 1: return leaf(3, n)
+	case 2: return 19
+	case 3: return leaf(n, n)
+	case 4: return 23
+	case 5: return leaf(5, n)
+	case 6: return 2
+	case 7: return 11
+	case 8: return leaf(n, 8)
+	case 9: return 41
+	}
+	return -1
+}
+
 type shape interface{ area(int) int }
 type square struct{ side int }
 
 //go:noinline
-func (s *square) area(n int) int { return branches(s.side * n) }
+func (s *square) area(n int) int { return branches(s.side * n) + table(n) }
 
 //go:noinline
 func indirect(s shape, f func(int) int, n int) int { return s.area(n) + f(n) }

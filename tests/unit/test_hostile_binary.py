@@ -1,9 +1,11 @@
-"""Damaged and malicious executables: always a two-line error or an answer, soon, in little memory."""
+"""Damaged and malicious executables: a two-line error or an answer, soon, in little memory."""
 
+import contextlib
 import os
 import resource
 import struct
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -21,42 +23,49 @@ MEMORY = 1 << 30
 HUGE = (1 << 64) - 1
 
 
-@pytest.fixture(scope="module", autouse=True)
+@contextlib.contextmanager
 def little_memory():
     """A huge allocation fails at once, as a MemoryError that no test expects."""
-    with open("/proc/self/statm") as file:
-        used = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_AS, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def read_everything(path):
     """Use all that there is on ``path``; return whether it was accepted."""
-    started = time.perf_counter()
-    try:
-        with ElfFile.open(path) as elf:
-            assert isinstance(elf.build_id, str)
-            build_info(elf)
-            table, code = FunctionTable.open(elf), Code(elf)
-            found = table.find("runtime.sysmon") + table.matching(r"^main\.")[:8]
-            found += [f for pc in table.entries.tolist()[::300] if (f := table.function_at(pc))]
-            for function in found:
-                for pc in (function.entry, (function.entry + function.end) // 2, function.end):
-                    table.frames(pc, is_return_address=True)
-                try:
-                    code.entry_site(function)
-                    code.call_sites(function)
-                except WhowokeError as error:
-                    assert error.hint
-        accepted = True
-    except WhowokeError as error:
-        assert "\n" not in str(error)
-        assert error.hint
-        accepted = False
-    assert time.perf_counter() - started < SECONDS
+    started = time.process_time()
+    errors = []
+    accepted = True
+    with little_memory():
+        try:
+            use_everything(path, errors)
+        except WhowokeError as error:
+            errors.append(error)
+            accepted = False
+    assert time.process_time() - started < SECONDS
+    assert all(error.hint and "\n" not in str(error) for error in errors)
     return accepted
+
+
+def use_everything(path, errors):
+    with ElfFile.open(path) as elf:
+        assert isinstance(elf.build_id, str)
+        build_info(elf)
+        table, code = FunctionTable.open(elf), Code(elf)
+        found = table.find("runtime.sysmon") + table.matching(r"^main\.")[:8]
+        found += [f for pc in table.entries.tolist()[::300] if (f := table.function_at(pc))]
+        for function in found:
+            for pc in (function.entry, (function.entry + function.end) // 2, function.end):
+                table.frames(pc, is_return_address=True)
+            try:
+                code.entry_site(function)
+                code.call_sites(function)
+            except WhowokeError as error:
+                errors.append(error)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +164,7 @@ def test_truncated(sound, tmp_path):
 
 
 def test_a_file_that_shrinks_while_it_is_open(sound, tmp_path):
-    raw, places = sound
+    raw, _ = sound
     path = tmp_path / "shrinking"
     path.write_bytes(raw)
     with ElfFile.open(path) as elf:
@@ -235,16 +244,14 @@ def test_names_that_would_act_on_a_terminal(sound, copy):
 
 def test_names_all_alike(sound, copy):
     """One short name over and over: searching stays within its limits."""
-    raw, places = sound
+    _, places = sound
     start, size = places[6]
     path = copy([(start, (b"a\0" * size)[:size])])
     assert read_everything(path)
     with ElfFile.open(path) as elf:
         table = FunctionTable.open(elf)
         for search in (table.find, table.matching):
-            started = time.perf_counter()
-            try:
+            started = time.process_time()
+            with contextlib.suppress(WhowokeError):
                 search("a")
-            except WhowokeError as error:
-                assert error.hint
-            assert time.perf_counter() - started < SECONDS
+            assert time.process_time() - started < SECONDS

@@ -1,6 +1,7 @@
 """Probe sites, compared with the instructions that ``go tool objdump`` prints."""
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -36,22 +37,24 @@ def objdump(executable, pattern):
     return found
 
 
-PATTERN = r"^(main\.|runtime\.(sysmon|execute|mallocgc|gopark|netpollready|findRunnable)$|fmt\.)"
+PATTERN = r"^(main|runtime|fmt|time|sync)\."
+VECTORS = re.compile(r"\?|V[A-Z]+|[A-Z0-9]+ .*[XYZ]\d")  # go tool objdump doesn't know them all
 
 
 def test_sites_are_the_instructions_of_objdump(program):
     twin, _, table, code = program
     listed = objdump(twin, PATTERN)
-    assert len(listed) > 50
+    compared = 0
     for name, instructions in listed.items():
+        if any(VECTORS.match(text) for text in instructions.values()):
+            continue
         for function in table.find(name):
             if function.entry not in instructions:
                 continue
+            compared += 1
             returns = [a for a, text in instructions.items() if text == "RET"]
             assert [s.address for s in code.return_sites(function)] == returns
             calls = [a for a, text in instructions.items() if text.startswith("CALL ")]
-            for site in code.after_indirect_call_sites(function):
-                assert site.address in instructions
             sites = code.call_sites(function)
             addresses = list(instructions)
             behind = [addresses[addresses.index(a) + 1] for a in calls if a != addresses[-1]]
@@ -59,11 +62,12 @@ def test_sites_are_the_instructions_of_objdump(program):
             assert [s.kind == "after_call" for s in sites] == [
                 re.match(DIRECT, instructions[a]) is not None for a in calls if a != addresses[-1]
             ]
+    assert compared > 1000
 
 
 def test_entry_sites_are_behind_the_stack_check(program):
     twin, elf, table, code = program
-    kinds = set()
+    kinds = Counter()
     for name, instructions in objdump(twin, PATTERN).items():
         for function in table.find(name):
             site = code.entry_site(function)
@@ -71,17 +75,19 @@ def test_entry_sites_are_behind_the_stack_check(program):
             assert site.file_offset == elf.file_offset(site.address)
             texts = list(instructions.items())
             position = list(instructions).index(site.address)
-            kinds.add(site.kind)
+            kinds[site.kind] += 1
             if site.kind == "push":
                 assert texts[position][1] == "PUSHQ BP"
             elif site.kind == "sub":
                 assert re.match(r"(SUBQ \$|ADDQ \$-0x80, SP)", texts[position][1])
-            checked = any("0x10(R14)" in text for _, text in texts[:6])
-            if checked and site.kind != "entry":
+            guard = re.compile(r"CMPQ \w+, 0x1[08]\((R14|[A-Z]X)\)")
+            if any(guard.match(text) for _, text in texts[:7]):
+                assert site.kind != "entry"
                 assert re.match(r"J(BE|LS)", texts[position - 1][1])
             else:
                 assert position == 0
-    assert kinds in ({"push", "entry"}, {"sub", "entry"})
+    assert kinds["push" if table.module.minor >= 21 else "sub"] > 500
+    assert kinds["entry"] > 100
 
 
 @pytest.mark.parametrize(
@@ -165,6 +171,10 @@ def test_leaving_by_a_jump(program):
     _, _, table, code = program
     (main,) = table.find("main.main")
     assert not code.leaves_by_jump(main)
+    (switch,) = table.find("main.table")
+    assert not code.leaves_by_jump(switch)
+    if table.module.minor >= 19:
+        assert any(i.text.startswith("jmp qword ptr [") for i in code.instructions(switch))
     (gogo,) = table.find("gogo")
     assert code.leaves_by_jump(gogo)
     assert code.return_sites(gogo) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.captures import write_small
+from tests.unit.captures import FIRE, rows_of, write_small
 from whowoke.analysis.capture import Capture, CaptureWriter, sudo_owner
 from whowoke.analysis.errors import UsageError, WhowokeError
 
@@ -44,8 +44,11 @@ def test_nothing_is_overwritten_unless_forced(small):
     assert "--force" in caught.value.hint
     assert small.read_bytes() == before
     with CaptureWriter(small, force=True) as writer:
-        assert not Capture.open(small).complete
         writer.metadata({"new": 1})
+        assert small.read_bytes() == before
+        writer.records(FIRE, rows_of(FIRE, 1))
+        writer.flush()
+        assert (Capture.open(small).metadata, Capture.open(small).complete) == ({"new": 1}, False)
     assert Capture.open(small).metadata == {"new": 1}
     assert [path.name for path in small.parent.iterdir()] == [small.name]
 
@@ -76,9 +79,22 @@ def test_an_exception_leaves_out_the_end_mark(tmp_path):
     path = tmp_path / "broken.whowoke"
     with pytest.raises(ZeroDivisionError), CaptureWriter(path) as writer:
         writer.metadata({"pid": 1})
+        writer.records(FIRE, rows_of(FIRE, 1))
+        writer.flush()
         raise ZeroDivisionError
     capture = Capture.open(path)
     assert (capture.complete, capture.metadata) == (False, {"pid": 1})
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_recording_that_never_began_leaves_what_was_there(small, force):
+    before = small.read_bytes()
+    path = small if force else small.with_name("new.whowoke")
+    with pytest.raises(ZeroDivisionError), CaptureWriter(path, force=force) as writer:
+        writer.metadata({"pid": 1})
+        raise ZeroDivisionError
+    assert [file.name for file in small.parent.iterdir()] == [small.name]
+    assert small.read_bytes() == before
 
 
 FULL = """

@@ -1,0 +1,127 @@
+"""A capture, analysed: what woke the process and why, step by step."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from whowoke.analysis.attribution import Attribution
+from whowoke.analysis.causes import Rules, load_rules
+from whowoke.analysis.chains import Chains, follow
+from whowoke.analysis.frames import CaptureLike, Code, Rows
+from whowoke.analysis.reconciles import Operations, replay
+from whowoke.analysis.tallies import Named, cause_table, name_all
+from whowoke.analysis.threads import Threads, episode_at, episodes, load_threads
+from whowoke.analysis.threadwakeups import thread_wakeups
+from whowoke.analysis.wakeups import base_wakeups
+
+
+@dataclass
+class Analysis:
+    """One capture, analysed step by step when a step is asked for."""
+
+    capture: CaptureLike
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The rules of ``causes.toml``."""
+        return load_rules()
+
+    @cached_property
+    def code(self) -> Code:
+        """Functions and their owners."""
+        return Code(self.capture, self.rules.plumbing)
+
+    @cached_property
+    def base(self) -> pd.DataFrame:
+        """Wake-ups without causes, see ``base_wakeups``."""
+        return base_wakeups(self.capture, self.code, self.rules.receivers)
+
+    @cached_property
+    def chains(self) -> Chains:
+        """What each goroutine's cause was at each time."""
+        return follow(self.capture, self.base, self.code, self.rules)
+
+    @cached_property
+    def operations(self) -> Operations:
+        """The operator's queues and reconciles."""
+        return replay(self.capture, self.code, self.rules)
+
+    @cached_property
+    def attribution(self) -> Attribution:
+        """Causes of single wake-ups, adds and reconciles."""
+        return Attribution(
+            self.capture, self.code, self.rules, self.base, self.chains, self.operations
+        )
+
+    @cached_property
+    def named(self) -> Named:
+        """Causes of all wake-ups and reconciles."""
+        return name_all(self.attribution, self.base)
+
+    @cached_property
+    def threads(self) -> Threads:
+        """Scheduler events."""
+        return load_threads(self.capture)
+
+    @cached_property
+    def spans(self) -> pd.DataFrame:
+        """Episodes, see ``episodes``."""
+        return episodes(self.threads)
+
+    @cached_property
+    def episode_of(self) -> Rows:
+        """Row of each wake-up's episode, -1 for none."""
+        return episode_at(self.spans, self.base["ts_ns"].to_numpy(np.int64))
+
+    @cached_property
+    def carried(self) -> pd.DataFrame:
+        """Thread wake-ups, see ``thread_wakeups``."""
+        ts, tid = self.base["ts_ns"].to_numpy(np.int64), self.base["tid"].to_numpy(np.int64)
+        return thread_wakeups(self.capture, self.threads, ts, tid, self.rules)
+
+    @property
+    def duration_ns(self) -> int:
+        """Length of the recording."""
+        return max(0, self.threads.end_ns - self.threads.start_ns)
+
+    @cached_property
+    def cpu_ns(self) -> list[int | None]:
+        """CPU time of each wake-up that is alone in its episode but for answers to it."""
+        began = np.array([not self.named.is_continuation(n) for n in range(len(self.base))], bool)
+        cpu = self.spans["cpu_ns"].tolist()
+        counts = np.bincount(self.episode_of[began & (self.episode_of >= 0)], minlength=len(cpu))
+        strangers = self._strangers(began)
+        return [
+            cpu[episode] if first and episode >= 0 and counts[episode] == 1
+            and episode not in strangers else None
+            for first, episode in zip(began.tolist(), self.episode_of.tolist(), strict=True)
+        ]  # fmt: skip
+
+    def _strangers(self, began: Rows) -> set[int]:
+        """Episodes with an answer to something that began in another one."""
+        found = set()
+        for number in np.flatnonzero(~began).tolist():
+            asked = self.named.continues[number]
+            if asked is None or self.episode_of[asked] != self.episode_of[number]:
+                found.add(int(self.episode_of[number]))
+        return found
+
+    @cached_property
+    def causes(self) -> pd.DataFrame:
+        """See ``cause_table``."""
+        return cause_table(self.attribution, self.named, self.base, self.cpu_ns, self.duration_ns)
+
+    @cached_property
+    def stack_ids(self) -> dict[int, int]:
+        """A small number for each stack's hash."""
+        return {value: number for number, value in enumerate(sorted(self.capture.stacks), 1)}
+
+
+def analyse(capture: CaptureLike) -> dict[str, pd.DataFrame]:
+    """All tables of a capture by name, with the columns of ``columns.py``."""
+    # The tables are made from an Analysis, so their module imports this one.
+    from whowoke.analysis.outputs import tables
+
+    return tables(Analysis(capture))

@@ -1,0 +1,200 @@
+"""Wake-ups and reconciles counted by cause: the table ``causes``."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import pandas as pd
+
+from whowoke.analysis.attribution import Attribution, distinct
+from whowoke.analysis.causes import UNKNOWN, Cause
+from whowoke.analysis.series import gaps_by_cause, schedule
+
+HOUR_NS = 3600 * 10**9
+
+
+@dataclass
+class Named:
+    """The causes of every wake-up and reconcile, by row number.
+
+    ``begun`` are the causes of a wake-up that began something; it is empty for a continuation,
+    whose causes are in ``wakeups`` only. ``continues`` is the wake-up that it answers.
+    """
+
+    wakeups: list[list[Cause]]
+    begun: list[list[Cause]]
+    continues: list[int | None]
+    reconciles: list[list[Cause]]
+
+    def is_continuation(self, number: int) -> bool:
+        """Whether a wake-up only brought the answer to the process's own request."""
+        return not self.begun[number]
+
+
+class _Naming:
+    """Adds to each wake-up's causes the controllers whose queues it led to."""
+
+    def __init__(self, attribution: Attribution, kinds: list[str]) -> None:
+        self._attribution = attribution
+        self._kinds = kinds
+        self._led_to: dict[int, list[Cause]] = {}
+        for add in attribution.operations.queues.adds:
+            number = attribution.chains.cause(add.goid, add.ts_ns)
+            if number is not None:
+                self._led_to.setdefault(number, []).extend(attribution.of_add(add))
+        self._controllers: dict[Cause, set[str]] = {}
+
+    def begun(self) -> list[list[Cause]]:
+        """Causes of each wake-up that began something.
+
+        A timer that led to one controller's queue belongs to it also when it found nothing to add.
+        """
+        rows = [self._with_controllers(number) for number in range(len(self._kinds))]
+        return [
+            distinct(self._fold(cause) for cause in row) if kind == "timer" else row
+            for row, kind in zip(rows, self._kinds, strict=True)
+        ]
+
+    def _with_controllers(self, number: int) -> list[Cause]:
+        named: list[Cause] = []
+        led_to = distinct(self._led_to.get(number, []))
+        for cause in self._attribution.seen(number).begun:
+            found = [c for c in led_to if c.controller and c._replace(controller="") == cause]
+            for item in found:
+                self._controllers.setdefault(cause, set()).add(item.controller)
+            named += found or [cause]
+        return distinct(named)
+
+    def _fold(self, cause: Cause) -> Cause:
+        controllers = self._controllers.get(cause, set())
+        return cause._replace(controller=next(iter(controllers))) if len(controllers) == 1 else cause
+
+
+def name_all(attribution: Attribution, wakeups: pd.DataFrame) -> Named:
+    """Causes of every wake-up and reconcile."""
+    begun = _Naming(attribution, wakeups["kind"].tolist()).begun()
+    named: list[list[Cause]] = []
+    continues: list[int | None] = []
+    for number, causes in enumerate(begun):
+        answered = attribution.seen(number).answered
+        # An answered wake-up came earlier: its row is there.
+        given = [c for a in answered for c in ([UNKNOWN] if a is None else named[a])]
+        named.append(distinct([*causes, *given]))
+        asked = [a for a in answered if a is not None]
+        continues.append(asked[0] if asked and not causes else None)
+    reconciles = [attribution.of_reconcile(r) for r in attribution.operations.reconciles]
+    return Named(named, begun, continues, reconciles)
+
+
+def _series(wakeups: pd.DataFrame) -> list[str]:
+    """What a wake-up's gaps are measured in: one timer, goroutine or descriptor."""
+    names = []
+    came_back = set(wakeups.loc[wakeups["again"].astype(bool), "timer"].tolist())
+    columns = ("kind", "timer", "goid", "function", "fd")
+    for kind, timer, goid, function, fd in wakeups[list(columns)].itertuples(index=False):
+        if kind == "descriptor":
+            names.append(f"descriptor {fd}")
+        elif timer in came_back and kind == "timer":
+            names.append(f"timer {timer}")
+        else:
+            names.append(f"goroutine {goid}" if goid else f"function {function or timer}")
+    return names
+
+
+def cause_table(
+    attribution: Attribution,
+    named: Named,
+    wakeups: pd.DataFrame,
+    cpu_ns: list[int | None],
+    duration_ns: int,
+) -> pd.DataFrame:
+    """The table ``causes``: one row for each cause at one place, wake-ups apart from reconciles.
+
+    Returns ``origin``, ``cause``, ``subject``, ``controller``, ``function``, ``location``,
+    ``location_kind``; ``wakeups`` (that began something, without continuations); ``per_hour``;
+    ``median_gap_ns`` and ``jitter_ns`` (median distance from it), of one object's reconciles where
+    the cause leads to some; ``schedule``; ``cpu_ns`` (of the wake-ups that were alone in their
+    episode); ``reconciles``; ``advice``.
+    """
+    wakeup_counts = Counter(cause for row in named.begun for cause in row)
+    reconcile_counts = Counter(cause for row in named.reconciles for cause in row)
+    numbers = {c: n for n, c in enumerate(dict.fromkeys([*wakeup_counts, *reconcile_counts]))}
+    gaps = gaps_by_cause(_points(attribution, named, wakeups, numbers, reconcile_counts))
+    facts = _facts(named, wakeups, cpu_ns)
+    rows = []
+    for cause, number in numbers.items():
+        fact = facts.get(cause, _Fact())
+        row = dict(cause._asdict()) | {
+            "wakeups": wakeup_counts[cause],
+            "per_hour": wakeup_counts[cause] * HOUR_NS / duration_ns if duration_ns else None,
+            "cpu_ns": fact.cpu_ns,
+            "reconciles": reconcile_counts[cause],
+            "schedule": "",
+        }
+        if number in gaps.index:
+            count, median, jitter, growing = gaps.loc[number].tolist()
+            timed = fact.timed or cause.origin == "requeue"
+            row |= {"median_gap_ns": median, "jitter_ns": jitter}
+            row["schedule"] = schedule(count, median, jitter, growing, fact.comes_back, timed)
+        rule = attribution.rules.about(cause.origin, cause.cause)
+        row["advice"] = rule.advice if rule else ""
+        rows.append(row)
+    order = {"reconciles": False, "wakeups": False}
+    frame = pd.DataFrame(rows, columns=CAUSE_COLUMNS)
+    return frame.sort_values(list(order), ascending=False, kind="stable", ignore_index=True)
+
+
+CAUSE_COLUMNS = [
+    *Cause._fields,
+    "wakeups",
+    "per_hour",
+    "median_gap_ns",
+    "jitter_ns",
+    "schedule",
+    "cpu_ns",
+    "reconciles",
+    "advice",
+]
+
+
+@dataclass
+class _Fact:
+    timed: bool = False
+    comes_back: bool = False
+    cpu_ns: int | None = None
+
+
+def _facts(
+    named: Named, wakeups: pd.DataFrame, cpu_ns: list[int | None]
+) -> dict[Cause, _Fact]:
+    facts: dict[Cause, _Fact] = {}
+    kinds, again = wakeups["kind"].tolist(), wakeups["again"].tolist()
+    for row, kind, back, cpu in zip(named.begun, kinds, again, cpu_ns, strict=True):
+        for cause in row:
+            fact = facts.setdefault(cause, _Fact())
+            fact.timed |= kind == "timer"
+            fact.comes_back |= bool(back)
+            if cpu is not None:
+                fact.cpu_ns = (fact.cpu_ns or 0) + cpu
+    return facts
+
+
+def _points(
+    attribution: Attribution,
+    named: Named,
+    wakeups: pd.DataFrame,
+    numbers: dict[Cause, int],
+    reconcile_counts: Counter[Cause],
+) -> pd.DataFrame:
+    """What gaps are measured between: reconciles of one object, or wake-ups of one series."""
+    points: list[tuple[int, int, int]] = []
+    ids: dict[object, int] = {}
+    reconciles = attribution.operations.reconciles
+    for reconcile, causes in zip(reconciles, named.reconciles, strict=True):
+        series = ids.setdefault(reconcile.key, len(ids))
+        points += [(numbers[cause], series, reconcile.start_ns) for cause in causes]
+    for name, ts, causes in zip(
+        _series(wakeups), wakeups["ts_ns"].tolist(), named.begun, strict=True
+    ):
+        series = ids.setdefault(name, len(ids))
+        points += [(numbers[c], series, ts) for c in causes if not reconcile_counts[c]]
+    return pd.DataFrame(points, columns=["cause", "series", "ts_ns"])

@@ -1,0 +1,132 @@
+"""What system tests share: one test cluster, and recordings that are ready before anything counts."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests import fixtures
+from whowoke.analysis.capture import Capture
+from whowoke.analysis.explain import Explanation, explain
+from whowoke.analysis.model import analyse
+
+READY_S = 60
+MARGIN_S = 0.5
+
+
+@dataclass
+class Recording:
+    """A running ``whowoke record``; after the ``with`` block its capture can be read."""
+
+    path: Path
+    process: subprocess.Popen[str]
+    messages: list[str] = field(default_factory=list)
+
+    def finish(self) -> int:
+        """End it as Ctrl-C does; returns its exit code."""
+        if self.process.poll() is None:
+            time.sleep(MARGIN_S)
+            self.process.send_signal(signal.SIGINT)
+        _, messages = self.process.communicate(timeout=READY_S)
+        self.messages = messages.splitlines()
+        return self.process.returncode
+
+    @cached_property
+    def capture(self) -> Capture:
+        return Capture.open(self.path)
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        return analyse(self.capture)
+
+    def explain(self, period_ns: int | None = None) -> Explanation:
+        return explain(self.capture, period_ns)
+
+    def assert_nothing_lost(self) -> None:
+        assert self.capture.complete
+        assert self.capture.losses.to_dict("records") == []
+
+
+Recorder = Callable[..., AbstractContextManager[Recording]]
+
+
+@pytest.fixture(scope="session")
+def record(tmp_path_factory: pytest.TempPathFactory, whowoke: Sequence[str]) -> Recorder:
+    """``record(pid)``: a context in which all probes are attached."""
+    folder, count = tmp_path_factory.mktemp("captures"), 0
+
+    @contextmanager
+    def run(pid: int, *options: str) -> Iterator[Recording]:
+        nonlocal count
+        count += 1
+        path, ready = folder / f"{count}.whowoke", folder / f"{count}.ready"
+        argv = [*whowoke, "record", "-p", str(pid), "-d", "10m", "-o", str(path)]
+        process = subprocess.Popen(
+            [*argv, "--ready-file", str(ready), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        recording = Recording(path, process)
+        try:
+            fixtures.wait_until(ready.exists, READY_S, "all probes attached", process)
+            yield recording
+        finally:
+            code = recording.finish()
+        assert code == 0, recording.messages
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fixtures.Cluster]:
+    """One API server for all tests."""
+    with fixtures.cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _root() -> None:
+    if os.geteuid() != 0:
+        pytest.fail("system tests load BPF programs: run them as root")
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A moment around which the operator's counters stood still."""
+
+    ts_ns: int
+    metrics: fixtures.Metrics
+
+    def count(self, name: str, **labels: str) -> int:
+        return int(
+            sum(
+                value
+                for (found, pairs), value in self.metrics.items()
+                if found == name and labels.items() <= dict(pairs).items()
+            )
+        )
+
+
+def quiet_edge(url: str, seconds: float = 30) -> Edge:
+    """Scrape until two scrapes 200 ms apart agree; the edge lies between the two."""
+
+    def counters(metrics: fixtures.Metrics) -> fixtures.Metrics:
+        return {key: value for key, value in metrics.items() if key[0] in fixtures.COUNTERS}
+
+    def settled() -> Edge | None:
+        first = fixtures.scrape(url)
+        middle_ns = time.monotonic_ns()
+        time.sleep(fixtures.SETTLED_S)
+        second = fixtures.scrape(url)
+        return Edge(middle_ns, second) if counters(first) == counters(second) else None
+
+    return fixtures.wait_until(settled, seconds, f"{url}: counters that stand still")

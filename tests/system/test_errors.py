@@ -1,0 +1,111 @@
+"""Bad input of every kind: two lines, the right exit code, nothing lost, never a traceback."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests import fixtures
+from whowoke.tracer import kernel
+from whowoke.tracer.buildinfo import build_info
+from whowoke.tracer.elf import ElfFile
+
+NO_SUCH_PID = 4_194_303
+
+
+def fail(argv: Sequence[str], code: int, *words: str, **options: object) -> None:
+    """Run a command that must fail with these words in two lines."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2, done.stderr
+    assert lines[0].startswith("whowoke: ")
+    assert lines[1].startswith("  hint: ")
+    for word in words:
+        assert word in done.stderr
+
+
+def test_no_such_pid(whowoke: Sequence[str], tmp_path: Path) -> None:
+    output = tmp_path / "x.whowoke"
+    fail([*whowoke, "record", "-p", str(NO_SUCH_PID), "-o", str(output)], 1, str(NO_SUCH_PID))
+    assert not output.exists()
+
+
+def test_not_go(whowoke: Sequence[str], tmp_path: Path) -> None:
+    output = tmp_path / "x.whowoke"
+    argv = [*whowoke, "record", "-p", str(os.getpid()), "-o", str(output)]
+    fail(argv, 3, "Go")
+    assert not output.exists()
+
+
+def test_not_permitted(whowoke: Sequence[str], tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with fixtures.timers(tmp_path / "run") as program:
+        argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *whowoke]
+        fail([*argv, "record", "-p", str(program.pid)], 3, "root", cwd="/tmp")
+
+
+def test_output_exists(whowoke: Sequence[str], tmp_path: Path) -> None:
+    output = tmp_path / "x.whowoke"
+    output.write_text("mine")
+    with fixtures.timers(tmp_path / "run") as program:
+        fail(
+            [*whowoke, "record", "-p", str(program.pid), "-o", str(output)], 2, "exists", "--force"
+        )
+    assert output.read_text() == "mine"
+
+
+def test_unknown_go_version_degrades(whowoke: Sequence[str], tmp_path: Path) -> None:
+    """A program that says it was built with Go 1.99 is refused or recorded without Go probes."""
+    program = tmp_path / "timers"
+    data = fixtures.PROGRAMS.joinpath("timers").read_bytes()
+    with ElfFile.open(fixtures.PROGRAMS / "timers") as elf:
+        version = build_info(elf).go_version
+    odd = version[:4] + "9" * (len(version.split(".")[1])) + "." + version.split(".", 2)[2]
+    assert len(odd) == len(version)
+    program.write_bytes(data.replace(version.encode(), odd.encode()))
+    program.chmod(0o755)
+    with subprocess.Popen([program, "--ticker=9"], stdin=subprocess.PIPE) as process:
+        try:
+            output = tmp_path / "x.whowoke"
+            argv = [*whowoke, "record", "-p", str(process.pid), "-d", "2s", "-o", str(output)]
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            assert done.returncode in (0, 3), done.stderr
+            assert odd in done.stderr
+            assert "Traceback" not in done.stderr
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait(10)
+
+
+def test_full_disk(whowoke: Sequence[str], tmp_path: Path) -> None:
+    """A file system of 64 KiB in a mount namespace of its own."""
+    with fixtures.timers(tmp_path, "--ticker=2000") as program:
+        program.start()
+        record = f"{sys.executable} -m whowoke.tracer.cli record -p {program.pid} -d 60s -o full/x.whowoke"
+        script = f"mkdir full && mount -t tmpfs -o size=64k tmpfs full && {record}; code=$?; cp full/x.whowoke kept; exit $code"
+        fail(["unshare", "--mount", "sh", "-c", script], 1, "No space left", cwd=tmp_path)
+        assert program.popen.poll() is None
+    done = subprocess.run(
+        [*whowoke, "info", str(tmp_path / "kept")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("verb", [["explain"], ["info"], ["export", "-o", "tables"]])
+def test_not_a_capture(verb: list[str], whowoke: Sequence[str], tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    shutil.copy(sys.executable, path)
+    fail([*whowoke, *verb, str(path)], 2, "capture", cwd=tmp_path)
+
+
+def test_doctor_finds_this_machine_fit(whowoke: Sequence[str]) -> None:
+    done = subprocess.run([*whowoke, "doctor"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert kernel.TRACEFS.exists()

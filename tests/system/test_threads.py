@@ -1,0 +1,69 @@
+"""Thread wake-ups against an independent count: bpftrace on the same tracepoint."""
+
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from tests import fixtures
+from tests.system.conftest import Recorder
+
+PROGRAM = 'tracepoint:sched:sched_waking /args->pid >= {low} && args->pid <= {high}/ {{ printf("%llu %d\\n", nsecs, args->pid); }}'
+WINDOW_S = 5
+
+
+def test_thread_wakeups_equal_bpftraces(tmp_path: Path, record: Recorder) -> None:
+    arguments = ["--ticker=59", "--timer=53", "--sleep=47", "--deadline=43"]
+    with fixtures.timers(tmp_path, *arguments) as program, record(program.pid) as recording:
+        tids = _threads(program.pid)
+        output = tmp_path / "bpftrace.out"
+        script = PROGRAM.format(low=min(tids), high=max(tids) + 1000)
+        with output.open("w") as file:
+            bpftrace = _bpftrace(script, file.fileno())
+            try:
+                fixtures.wait_until(
+                    lambda: "Attaching" in output.read_text(), 30, "bpftrace", bpftrace, output
+                )
+                time.sleep(1)
+                start_ns = time.monotonic_ns()
+                program.start()
+                time.sleep(WINDOW_S)
+                end_ns = time.monotonic_ns()
+                time.sleep(0.5)
+            finally:
+                bpftrace.send_signal(signal.SIGINT)
+                bpftrace.wait(30)
+        tids |= _threads(program.pid)
+    recording.assert_nothing_lost()
+    assert recording.capture.metadata["skipped"] == {}
+    theirs = _events(output.read_text(), tids, start_ns, end_ns)
+    ours = recording.tables["thread_wakeups"]
+    ours = ours[(ours.ts_ns >= start_ns) & (ours.ts_ns < end_ns)]
+    assert len(theirs) > 200
+    assert ours.groupby("tid").size().to_dict() == _by_tid(theirs)
+
+
+def _bpftrace(script: str, output: int) -> "subprocess.Popen[bytes]":
+    """In a mount namespace of its own, where tracefs is mounted."""
+    mounted = "[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing"
+    debugfs = "[ -d /sys/kernel/debug/tracing ] || mount -t debugfs debugfs /sys/kernel/debug"
+    command = f'{mounted}; {debugfs}; exec bpftrace -B none -e "$1"'
+    argv = ["unshare", "--mount", "sh", "-c", command, "sh", script]
+    return subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT)
+
+
+def _threads(pid: int) -> set[int]:
+    return {int(path.name) for path in Path(f"/proc/{pid}/task").iterdir()}
+
+
+def _events(text: str, tids: set[int], start_ns: int, end_ns: int) -> list[tuple[int, int]]:
+    events = [(int(ts), int(tid)) for ts, tid in re.findall(r"^(\d+) (\d+)$", text, re.MULTILINE)]
+    return [(ts, tid) for ts, tid in events if tid in tids and start_ns <= ts < end_ns]
+
+
+def _by_tid(events: list[tuple[int, int]]) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for _, tid in events:
+        counts[tid] = counts.get(tid, 0) + 1
+    return counts

@@ -1,0 +1,133 @@
+"""Exported files: every table and column, unknown is empty, nothing is overwritten silently."""
+
+import csv
+import os
+
+import pandas as pd
+import pytest
+
+from whowoke.analysis import export as exporters
+from whowoke.analysis.columns import QUEUE, TABLES, WAKEUPS
+from whowoke.analysis.errors import UsageError, WhowokeError
+from whowoke.analysis.export import export
+from whowoke.analysis.tables import conform, utc_times
+
+CLOCKS = {"clock_monotonic_ns": 0, "clock_realtime_ns": 1_766_000_000_000_000_000}
+
+
+def wakeups():
+    ts_ns = pd.Series([1, 2**53 + 1], dtype="Int64")
+    return pd.DataFrame(
+        {
+            "ts_ns": ts_ns,
+            "time": utc_times(pd.Series([1, pd.NA], dtype="Int64"), CLOCKS),
+            "woke_process": [True, None],
+            "cause": ["requeue.after", None],
+            "function": ['main.(*R).Reconcile "x", y', "näme\nsecond line"],
+        }
+    )
+
+
+def rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_table_is_a_file_with_every_column(tmp_path):
+    written = export({"wakeups": wakeups()}, "csv", tmp_path / "out")
+    assert [path.stem for path in written] == [table.name for table in TABLES]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
+        path.name for path in written
+    )
+    for table, path in zip(TABLES, written, strict=True):
+        head = path.read_text().split("\n", 1)[0]
+        assert head.split(",") == list(table.dtypes)
+
+
+def test_values_are_exact_and_what_is_unknown_is_empty(tmp_path):
+    export({"wakeups": wakeups()}, "csv", tmp_path)
+    first, second = rows(tmp_path / "wakeups.csv")
+    assert first["time"] == "2025-12-17T19:33:20.000000001Z"
+    assert first["woke_process"] == "true"
+    assert first["function"] == 'main.(*R).Reconcile "x", y'
+    assert second["ts_ns"] == str(2**53 + 1)
+    assert second["function"] == "näme\nsecond line"
+    assert (second["time"], second["cause"], second["woke_process"], second["tid"]) == ("",) * 4
+
+
+def test_what_was_written_reads_back_the_same(tmp_path):
+    queue = conform(
+        QUEUE,
+        pd.DataFrame(
+            {"event_id": [1, 2], "after_ns": [pd.NA, -5], "rate_limited": [False, None],
+             "name": ["a", None]}
+        ),
+    )  # fmt: skip
+    export({"queue": queue}, "csv", tmp_path)
+    read = pd.read_csv(tmp_path / "queue.csv", dtype=QUEUE.dtypes)
+    pd.testing.assert_frame_equal(read, queue)
+    assert WAKEUPS.dtypes["time"] == str(
+        pd.read_csv(tmp_path / "wakeups.csv", parse_dates=["time"])["time"]
+        .astype("datetime64[ns, UTC]")
+        .dtype
+    )
+
+
+def test_nothing_is_overwritten_unless_forced(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    export({}, "csv", tmp_path)
+    (tmp_path / "queue.csv").write_text("older")
+    with pytest.raises(UsageError, match=r"wakeups\.csv exists") as caught:
+        export({}, "csv", tmp_path)
+    assert "--force" in caught.value.hint
+    assert (tmp_path / "queue.csv").read_text() == "older"
+    export({}, "csv", tmp_path, force=True)
+    assert (tmp_path / "queue.csv").read_text() != "older"
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path):
+    other = tmp_path / "other"
+    other.write_text("precious")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "queue.csv").symlink_to(other)
+    with pytest.raises(UsageError):
+        export({}, "csv", folder)
+    export({}, "csv", folder, force=True)
+    assert other.read_text() == "precious"
+
+
+def test_places_where_nothing_can_be_written(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    for path in (file, file / "below", tmp_path / ("x" * 300)):
+        for force in (False, True):
+            with pytest.raises(WhowokeError) as caught:
+                export({}, "csv", path, force)
+            assert caught.value.hint
+
+
+def test_an_unknown_format_names_the_known_ones(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        export({}, "xls", tmp_path)
+    assert "csv" in caught.value.hint
+
+
+def test_a_failed_write_leaves_no_part(tmp_path, monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", fail)
+    with pytest.raises(WhowokeError, match="No space left"):
+        export({}, "csv", tmp_path / "out")
+    assert os.listdir(tmp_path / "out") == []
+
+
+def test_another_format_is_one_entry(tmp_path, monkeypatch):
+    exporter = exporters.Exporter(
+        lambda path: [path], lambda tables, path: path.write_text(",".join(tables))
+    )
+    monkeypatch.setitem(exporters.EXPORTERS, "names", exporter)
+    assert export({}, "names", tmp_path / "x") == [tmp_path / "x"]
+    assert (tmp_path / "x").read_text() == ",".join(table.name for table in TABLES)
