@@ -70,7 +70,7 @@ system:
 	  { $(APT_INSTALL) python3-bpfcc python3-venv ca-certificates; }
 
 test-tools:
-	@command -v bpftrace >/dev/null || { $(APT_INSTALL) bpftrace; }
+	@{ command -v bpftrace && command -v gcc; } >/dev/null || { $(APT_INSTALL) bpftrace gcc libc6-dev; }
 
 build/venv/installed: pyproject.toml | system
 	$(PYTHON) -m venv --system-site-packages build/venv

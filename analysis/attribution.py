@@ -9,7 +9,15 @@ import pandas as pd
 
 from whowoke.analysis.causes import BEFORE, UNKNOWN, Cause, Fire, Rule, Rules, locate
 from whowoke.analysis.chains import Chains
-from whowoke.analysis.frames import NOWHERE, CaptureLike, Code, Place, matches_any, place, plain_name
+from whowoke.analysis.frames import (
+    NOWHERE,
+    CaptureLike,
+    Code,
+    Place,
+    matches_any,
+    place,
+    plain_name,
+)
 from whowoke.analysis.lookup import MISSING
 from whowoke.analysis.queues import Add, Ready, Reconcile
 from whowoke.analysis.reconciles import Operations
@@ -136,7 +144,8 @@ class Attribution:
         elif rule is not None:
             where = self._canonical(number, rule, seen.place)
             seen.begun = [Cause(rule.origin, rule.cause, seen.subject, "", *where)]
-            seen.evidence = "probe" if seen.place.kind == "callback" or rule.kind == "gc" else "stack"
+            called = seen.place.kind == "callback" or rule.kind == "gc"
+            seen.evidence = "probe" if called else "stack"
         else:
             seen.begun = [Cause("unknown", "unknown", seen.subject, "", *seen.place)]
 
@@ -167,7 +176,7 @@ class Attribution:
         return places
 
     def _canonical(self, number: int, rule: Rule, own: Place) -> Place:
-        """The line that set the timer, also for the first one, which was set before the recording."""
+        """The line that sets this timer, also for the one that was set before the recording."""
         row = self._rows[number]
         if own.kind != "waiting" or row["kind"] != "timer":
             return own
@@ -185,12 +194,12 @@ class Attribution:
 
     @cached_property
     def _stream_place(self) -> Place:
-        patterns = self.rules.waits["stream"]
-        for number in self.chains.direct:
-            for key in self._readied(number):
-                for frame in reversed(self.code.stack(*key)):
-                    if matches_any(patterns, frame.function):
-                        return place(frame, "waiting")
+        stacks = {key for number in self.chains.direct for key in self._readied(number)}
+        frames = [frame for key in sorted(stacks) for frame in self.code.stack(*key)]
+        for pattern in self.rules.waits["stream"]:
+            for frame in frames:
+                if matches_any((pattern,), frame.function):
+                    return place(frame, "waiting")
         return NOWHERE
 
     # ------------------------------------------------------------ delayed items

@@ -80,6 +80,13 @@ class Capture:
             {"ts_ns": "int64", "kind": "str", "count": "int64"}
         )
 
+    def lost(self) -> dict[str, int]:
+        """Lost records by what was lost."""
+        total: dict[str, int] = {}
+        for loss in self._losses:
+            total[loss.kind] = total.get(loss.kind, 0) + loss.count
+        return total
+
     def counts(self) -> dict[str, int]:
         """Rows of each kind of record, without those of damaged chunks."""
         names = [schema.RECORD_BY_KIND[kind].name for kind in sorted(self._chunks)]

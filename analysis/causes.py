@@ -114,11 +114,14 @@ class Rules:
 
     def about(self, origin: str, cause: str) -> Rule | None:
         """The first rule that gives this cause, for its explanation and advice."""
+        if origin == "unknown":
+            return None
         return next((r for r in self.rules if (r.origin, r.cause) == (origin, cause)), None)
 
 
 def _rule(row: dict[str, Any]) -> Rule:
-    return Rule(**{key: tuple(item) if isinstance(item, list) else item for key, item in row.items()})
+    fields = {key: tuple(item) if isinstance(item, list) else item for key, item in row.items()}
+    return Rule(**fields)
 
 
 @cache

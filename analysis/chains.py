@@ -158,7 +158,6 @@ def follow(capture: CaptureLike, wakeups: pd.DataFrame, code: Code, rules: Rules
     return walk.chains
 
 
-
 def _events(capture: CaptureLike, wakeups: pd.DataFrame) -> list[tuple[int, ...]]:
     ready, new = capture.records("goroutine_ready"), capture.records("goroutine_new")
     events = [

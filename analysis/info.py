@@ -15,7 +15,6 @@ def summary(capture: Capture) -> dict[str, Any]:
     ``size`` and ``truncated_bytes`` are bytes.
     """
     counts = capture.counts()
-    losses = capture.losses.groupby("kind")["count"].sum()
     return {
         "file": str(capture.path),
         "format_version": chunks.FORMAT_VERSION,
@@ -24,7 +23,7 @@ def summary(capture: Capture) -> dict[str, Any]:
         "truncated_bytes": capture.truncated_bytes,
         "notes": capture.notes,
         "records": counts,
-        "losses": {str(kind): int(count) for kind, count in losses.items()},
+        "losses": capture.lost(),
         "strings": len(capture.strings),
         "stacks": len(capture.stacks),
         "symbols": len(capture.symbols),

@@ -146,9 +146,7 @@ def queue_rows(analysis: Analysis) -> pd.DataFrame:
     return frame
 
 
-def _queue_row(
-    analysis: Analysis, event: QueueEvent, numbers: dict[int, int]
-) -> dict[str, object]:
+def _queue_row(analysis: Analysis, event: QueueEvent, numbers: dict[int, int]) -> dict[str, object]:
     strings, attribution = analysis.capture.strings, analysis.attribution
     wakeup = analysis.chains.cause(event.goid, event.ts_ns)
     queue, namespace, name = event.key
@@ -172,10 +170,12 @@ def _queue_row(
         }
         consumer: Reconcile | None = event.get.reconcile if event.get else None
     elif isinstance(event, Ready):
+        # One that nothing was seen of was added before the recording.
         causes = [cause for add in event.adds for cause in attribution.of_add(add)]
         consumer = next((a.get.reconcile for a in event.adds if a.get), None)
     else:
-        consumer = event.reconcile if isinstance(event, Get) else event.get and event.get.reconcile
+        get = event if isinstance(event, Get) else event.get
+        consumer = get.reconcile if get else None
         causes = attribution.of_reconcile(consumer) if consumer else []
     row["cause"] = names(causes) or "unknown"
     row["reconcile_id"] = numbers.get(id(consumer)) if consumer else None

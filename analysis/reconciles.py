@@ -187,9 +187,7 @@ def replay(capture: CaptureLike, code: Code, rules: Rules) -> Operations:
     for name in NAMES:
         rows = capture.records(name)
         columns = rows.dtype.names or ()
-        events += [
-            (row[0], name, dict(zip(columns, row, strict=True))) for row in rows.tolist()
-        ]
+        events += [(row[0], name, dict(zip(columns, row, strict=True))) for row in rows.tolist()]
     events.sort(key=lambda event: event[0])
     for _, name, row in events:
         steps.handle(name, row)

@@ -66,7 +66,9 @@ class _Naming:
 
     def _fold(self, cause: Cause) -> Cause:
         controllers = self._controllers.get(cause, set())
-        return cause._replace(controller=next(iter(controllers))) if len(controllers) == 1 else cause
+        if len(controllers) != 1:
+            return cause
+        return cause._replace(controller=next(iter(controllers)))
 
 
 def name_all(attribution: Attribution, wakeups: pd.DataFrame) -> Named:
@@ -118,7 +120,8 @@ def cause_table(
     wakeup_counts = Counter(cause for row in named.begun for cause in row)
     reconcile_counts = Counter(cause for row in named.reconciles for cause in row)
     numbers = {c: n for n, c in enumerate(dict.fromkeys([*wakeup_counts, *reconcile_counts]))}
-    gaps = gaps_by_cause(_points(attribution, named, wakeups, numbers, reconcile_counts))
+    points = _points(attribution, named, wakeups, numbers, reconcile_counts)
+    gaps = {row[0]: row[1:] for row in gaps_by_cause(points).itertuples(name=None)}
     facts = _facts(named, wakeups, cpu_ns)
     rows = []
     for cause, number in numbers.items():
@@ -130,17 +133,17 @@ def cause_table(
             "reconciles": reconcile_counts[cause],
             "schedule": "",
         }
-        if number in gaps.index:
-            count, median, jitter, growing = gaps.loc[number].tolist()
+        if number in gaps:
+            count, median, jitter, growing = gaps[number]
             timed = fact.timed or cause.origin == "requeue"
             row |= {"median_gap_ns": median, "jitter_ns": jitter}
             row["schedule"] = schedule(count, median, jitter, growing, fact.comes_back, timed)
         rule = attribution.rules.about(cause.origin, cause.cause)
         row["advice"] = rule.advice if rule else ""
         rows.append(row)
-    order = {"reconciles": False, "wakeups": False}
     frame = pd.DataFrame(rows, columns=CAUSE_COLUMNS)
-    return frame.sort_values(list(order), ascending=False, kind="stable", ignore_index=True)
+    order = ["reconciles", "wakeups"]
+    return frame.sort_values(order, ascending=False, kind="stable", ignore_index=True)
 
 
 CAUSE_COLUMNS = [
@@ -163,9 +166,7 @@ class _Fact:
     cpu_ns: int | None = None
 
 
-def _facts(
-    named: Named, wakeups: pd.DataFrame, cpu_ns: list[int | None]
-) -> dict[Cause, _Fact]:
+def _facts(named: Named, wakeups: pd.DataFrame, cpu_ns: list[int | None]) -> dict[Cause, _Fact]:
     facts: dict[Cause, _Fact] = {}
     kinds, again = wakeups["kind"].tolist(), wakeups["again"].tolist()
     for row, kind, back, cpu in zip(named.begun, kinds, again, cpu_ns, strict=True):

@@ -74,7 +74,8 @@ def _elapsed(marks: Rows, times: Rows) -> Rows:
     base = marks[0] if len(marks) else 0
     total = np.r_[0, np.cumsum(marks - base)]
     count = np.searchsorted(marks, times, side="right")
-    return count * (times - base) - total[count]
+    passed: Rows = count * (times - base) - total[count]
+    return passed
 
 
 def load_threads(capture: CaptureLike) -> Threads:
@@ -114,12 +115,10 @@ def episodes(threads: Threads) -> pd.DataFrame:
     # Both are sorted: nobody is active between the end that comes k-th and a later next start.
     new = np.r_[True, start[1:] - end[:-1] >= IDLE_NS]
     starts, ends = start[new], end[np.r_[new[1:], True]]
-    idle = pd.array(np.r_[0, starts[1:] - ends[:-1]], dtype="Int64")
-    idle[0] = pd.NA
+    first = np.arange(len(starts)) == 0
+    idle = pd.arrays.IntegerArray(np.r_[0, starts[1:] - ends[:-1]].astype(np.int64), first)
     cpu = threads.cpu_until(ends) - threads.cpu_until(starts)
-    return pd.DataFrame(
-        {"start_ns": starts, "end_ns": ends, "idle_before_ns": idle, "cpu_ns": cpu}
-    )
+    return pd.DataFrame({"start_ns": starts, "end_ns": ends, "idle_before_ns": idle, "cpu_ns": cpu})
 
 
 def _active_times(threads: Threads) -> tuple[Rows, Rows]:

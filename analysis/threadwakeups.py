@@ -64,9 +64,7 @@ def _runs(threads: Threads, ts: Rows, tid: Rows) -> tuple[Rows, Rows]:
     return start, end
 
 
-def _first_wakeup(
-    tid: Rows, start: Rows, end: Rows, wakeup_ts: Rows, wakeup_tid: Rows
-) -> Rows:
+def _first_wakeup(tid: Rows, start: Rows, end: Rows, wakeup_ts: Rows, wakeup_tid: Rows) -> Rows:
     found = next_after(tid, np.maximum(start, 0), wakeup_tid, wakeup_ts)
     inside = (found >= 0) & (start != MISSING)
     inside[inside] &= wakeup_ts[found[inside]] <= end[inside]

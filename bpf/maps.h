@@ -15,8 +15,7 @@ BPF_TABLE("lru_hash", u64, u8, seen, 65536);
 /* Scratch belongs to a thread, not to a CPU: a uprobe program may be preempted. */
 struct ww_thread {
     u64 enter_ns, first, second;
-    u32 number;
-    u16 inside, exiting;
+    u32 number, inside;
     struct ww_text text;
 };
 BPF_HASH(threads, u32, struct ww_thread, WW_MAX_THREADS);

@@ -1,7 +1,22 @@
 /* Threads of the target: made runnable, on and off a CPU, gone.
  *
+ * All are raw tracepoints. A perf-type program is skipped while another one runs on that CPU, and
+ * while anybody reads a BPF map by system call (bpf_disable_instrumentation): wake-ups would be
+ * missing. Where pid and tgid lie in task_struct comes from the kernel's BTF.
+ *
  * sched_waking fires in the waker's context: current is the waker. sched_wakeup may run on the
  * wakee's CPU from an IPI (TTWU_QUEUE), where current is a bystander. */
+
+/* The thread's id if it is one of the target's, else 0. */
+static inline u32 target_tid(u64 task)
+{
+    u32 tgid = 0, tid = 0;
+    bpf_probe_read_kernel(&tgid, sizeof(tgid), (void *)(task + TASK_TGID));
+    if (tgid != WW_TGID)
+        return 0;
+    bpf_probe_read_kernel(&tid, sizeof(tid), (void *)(task + TASK_PID));
+    return tid;
+}
 
 static inline u64 kernel_stack(void *ctx)
 {
@@ -13,12 +28,12 @@ static inline u64 kernel_stack(void *ctx)
     return bytes > 0 ? send_text(text, WW_KERNEL_STACK, bytes) : 0;
 }
 
-int on_sched_waking(struct tracepoint__sched__sched_waking *args)
+int on_sched_waking(struct bpf_raw_tracepoint_args *ctx)
 {
-    u32 tid = args->pid;
-    if (!threads.lookup(&tid))
+    u32 tid = target_tid(ctx->args[0]);
+    if (!tid)
         return 0;
-    u64 stack = kernel_stack(args);
+    u64 stack = kernel_stack(ctx);
     struct ww_thread_waking *e = thread_record(WW_THREAD_WAKING, tid, bpf_ktime_get_ns());
     if (!e)
         return 0;
@@ -37,29 +52,25 @@ static inline void thread_event(u16 kind, u32 tid, u64 value)
     thread_submit(e);
 }
 
-int on_sched_switch(struct tracepoint__sched__sched_switch *args)
+/* (bool preempt, task *prev, task *next, unsigned int prev_state), Linux 5.18 and newer. */
+int on_sched_switch(struct bpf_raw_tracepoint_args *ctx)
 {
-    u32 previous = args->prev_pid, next = args->next_pid;
-    struct ww_thread *thread = threads.lookup(&previous);
-    if (thread) {
-        thread_event(WW_THREAD_OFF, previous, args->prev_state);
-        if (thread->exiting)
-            threads.delete(&previous);
-    }
-    if (threads.lookup(&next))
+    u32 previous = target_tid(ctx->args[1]), next = target_tid(ctx->args[2]);
+    u64 state = (u8)ctx->args[0] ? 0 : (u32)ctx->args[3];
+    if (previous)
+        thread_event(WW_THREAD_OFF, previous, state);
+    if (next)
         thread_event(WW_THREAD_ON, next, 0);
     return 0;
 }
 
-/* Raw, not perf-type: it runs with interrupts on, and a perf-type program would have every
- * sched_waking of an interrupt meanwhile skipped. Current is the thread that exits; it leaves the
- * map when it is switched away from for the last time. */
+/* Current is the thread that exits. It still will be switched away from, for the last time. */
 int on_sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
 {
-    struct ww_thread *thread = this_thread();
-    if (!thread)
+    u32 tid = (u32)bpf_get_current_pid_tgid();
+    if (bpf_get_current_pid_tgid() >> 32 != WW_TGID)
         return 0;
-    thread_event(WW_THREAD_EXIT, (u32)bpf_get_current_pid_tgid(), 0);
-    thread->exiting = 1;
+    thread_event(WW_THREAD_EXIT, tid, 0);
+    threads.delete(&tid);
     return 0;
 }

@@ -1,5 +1,4 @@
-/* System calls of the target that wait: raw tracepoints, because a perf-type program that fires
- * inside another one is skipped. Other processes pay one comparison a call. */
+/* System calls of the target that wait. Other processes pay one comparison a call. */
 
 static inline int is_wanted(u64 number)
 {

@@ -145,7 +145,7 @@ def record(
         )
     )
     for line in _described(summary):
-        tell(line)
+        show(line) if dry_run else tell(line)
 
 
 @app.command()

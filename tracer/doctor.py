@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from whowoke.analysis.errors import PermissionDeniedError, UnsupportedError, WhowokeError
-from whowoke.tracer import kernel
+from whowoke.tracer.btf import VMLINUX, field_offsets
 
 BCC_TIMEOUT_S = 60.0
 OLDEST_KERNEL = (6, 10)
@@ -135,13 +135,13 @@ def check_bcc() -> Check:
     return Check("bcc", "ok", done.stdout.strip())
 
 
-def check_tracefs() -> Check:
-    """Mounted, or known to the kernel, so that the loader can mount it for itself."""
-    if (kernel.TRACEFS / "events").is_dir():
-        return Check("tracefs", "ok", str(kernel.TRACEFS))
-    if "tracefs" in _read("/proc/filesystems").split():
-        return Check("tracefs", "ok", "not mounted or not readable; will be mounted privately")
-    return Check("tracefs", "fail", "unknown to this kernel", "use a kernel with CONFIG_FTRACE")
+def check_btf() -> Check:
+    """The kernel's type information: where the thread's id lies in its structs."""
+    try:
+        field_offsets("task_struct", ("pid", "tgid"))
+    except UnsupportedError as err:
+        return Check("kernel types", "fail", str(err), err.hint)
+    return Check("kernel types", "ok", str(VMLINUX))
 
 
 def check_memlock(release: str | None = None) -> Check:
@@ -249,7 +249,7 @@ MACHINE_CHECKS: tuple[Callable[[], Check], ...] = (
     check_architecture,
     check_kernel,
     check_bcc,
-    check_tracefs,
+    check_btf,
     check_memlock,
     check_paranoid,
     check_lockdown,

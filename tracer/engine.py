@@ -15,6 +15,7 @@ from whowoke import bpf
 from whowoke.analysis import schema
 from whowoke.analysis.errors import PermissionDeniedError, UnsupportedError, WhowokeError
 from whowoke.tracer import kernel
+from whowoke.tracer.btf import field_offsets
 from whowoke.tracer.probes import MAX_SITES, Plan
 from whowoke.tracer.ring import Ring
 from whowoke.tracer.target import Target
@@ -25,14 +26,13 @@ RING_PAGES = {"threads": 1024, "go": 1024, "texts": 512}
 LOST_KINDS = 64
 LOAD_TIMEOUT_S = 120.0
 
+# Raw tracepoints, attached in this order: new threads are noticed before the known ones are added.
 TRACEPOINTS = {
-    "sched:sched_switch": "on_sched_switch",
-    "sched:sched_waking": "on_sched_waking",
-}
-RAW_TRACEPOINTS = {
     "sched_process_exit": "on_sched_process_exit",
     "sys_exit": "on_sys_exit",
     "sys_enter": "on_sys_enter",
+    "sched_switch": "on_sched_switch",
+    "sched_waking": "on_sched_waking",
 }
 
 # System calls that wait: arch/x86/entry/syscalls/syscall_64.tbl.
@@ -62,7 +62,9 @@ def macros(plan: Plan, tgid: int) -> dict[str, str]:
         "WW_SYSCALLS": f"({wanted})",
     }
     arguments = {name: str(offset) for name, offset in SYSCALL_ARGUMENTS.items()}
-    return plan.macros | sizes | limits | arguments
+    task = field_offsets("task_struct", ("pid", "tgid"))
+    fields = {f"TASK_{name.upper()}": str(offset) for name, offset in task.items()}
+    return plan.macros | sizes | limits | arguments | fields
 
 
 class Engine:
@@ -76,15 +78,13 @@ class Engine:
         self._target = target
         self._links: dict[str, list[int]] = {}
         self._fds: dict[str, int] = {}
-        self._tracepoint_ids: dict[str, int] = {}
         self._counters: dict[str, npt.NDArray[np.uint64]] = {}
         self.rings: dict[str, Ring] = {}
 
     def load(self) -> None:
         """Compile and load all programs; nothing is attached yet."""
         programs: list[dict[str, Any]] = [
-            *({"name": name, "type": "TRACEPOINT"} for name in TRACEPOINTS.values()),
-            *({"name": name, "type": "RAW_TRACEPOINT"} for name in RAW_TRACEPOINTS.values()),
+            *({"name": name, "type": "RAW_TRACEPOINT"} for name in TRACEPOINTS.values()),
             *(
                 {"name": name, "type": "KPROBE", "attach_type": kernel.ATTACH_UPROBE_MULTI}
                 for name in self.plan.by_program()
@@ -98,12 +98,10 @@ class Engine:
             "cflags": ["-Wno-unused-function", "-Wno-unused-variable"],
             "maps": MAPS,
             "programs": programs,
-            "tracepoints": list(TRACEPOINTS),
         }
-        answer, descriptors = _ask_loader(request)
+        descriptors = _ask_loader(request)
         names = [*MAPS, *(program["name"] for program in programs)]
         self._fds = dict(zip(names, descriptors, strict=True))
-        self._tracepoint_ids = answer["tracepoint_ids"]
         dtypes = {
             "threads": schema.ring_dtype("threads"),
             "go": schema.ring_dtype("go"),
@@ -115,14 +113,10 @@ class Engine:
             self._counters[name] = kernel.map_counters(self._fds[name], count)
 
     def attach(self) -> None:
-        """Attach everything. What notices new and ended threads comes before the known ones."""
-        for name, program in RAW_TRACEPOINTS.items():
+        """Attach everything."""
+        for name, program in TRACEPOINTS.items():
             self._links[program] = kernel.link_raw_tracepoint(self._fds[program], name)
         self._add_threads()
-        for name, program in TRACEPOINTS.items():
-            self._links[program] = kernel.link_tracepoint(
-                self._fds[program], self._tracepoint_ids[name]
-            )
         path = str(self._target.exe_path)
         for program, indexes in self.plan.by_program().items():
             offsets = [self.plan.sites[index].site.file_offset for index in indexes]
@@ -187,7 +181,7 @@ def _close_all(descriptors: list[int]) -> None:
         os.close(descriptor)
 
 
-def _ask_loader(request: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
+def _ask_loader(request: dict[str, Any]) -> list[int]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         child = subprocess.Popen(
@@ -219,7 +213,7 @@ def _ask_loader(request: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
     answer = json.loads(data)
     if "error" in answer:
         _raise(answer, printed)
-    return answer, descriptors
+    return descriptors
 
 
 def _raise(answer: dict[str, Any], printed: str) -> NoReturn:

@@ -1,6 +1,6 @@
-"""System calls that Python has no function for: bpf(2), perf_event_open(2), mount namespaces.
+"""The system call bpf(2), which Python has no function for.
 
-Numbers and layouts: include/uapi/linux/bpf.h and perf_event.h of Linux 6.18, x86-64.
+Numbers and layouts: include/uapi/linux/bpf.h of Linux 6.18, x86-64.
 """
 
 import ctypes
@@ -8,7 +8,6 @@ import errno
 import mmap
 import os
 import struct
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -18,23 +17,13 @@ from whowoke.analysis.errors import PermissionDeniedError, WhowokeError
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 _SYS_BPF = 321
-_SYS_PERF_EVENT_OPEN = 298
 
 _MAP_UPDATE = 2
 _OBJ_GET_INFO_BY_FD = 15
 _RAW_TRACEPOINT_OPEN = 17
 _LINK_CREATE = 28
 
-_ATTACH_PERF_EVENT = 41
 ATTACH_UPROBE_MULTI = 48
-
-_PERF_TYPE_TRACEPOINT = 2
-_PERF_FLAG_CLOEXEC = 8
-
-_CLONE_NEWNS = 0x20000
-_MS_REC_PRIVATE = 0x4000 | 1 << 18
-
-TRACEFS = Path("/sys/kernel/tracing")
 
 
 def _check(result: int, what: str) -> int:
@@ -91,28 +80,6 @@ def missed_runs(fd: int) -> int:
     return int(struct.unpack_from("<Q", _object_info(fd, 224), 208)[0])
 
 
-def link_tracepoint(program_fd: int, event_id: int) -> list[int]:
-    """Attach to a tracepoint by its id; descriptors to close for detaching, in order."""
-    attributes = bytearray(128)
-    struct.pack_into("<IIQ", attributes, 0, _PERF_TYPE_TRACEPOINT, len(attributes), event_id)
-    buffer = (ctypes.c_char * len(attributes)).from_buffer(attributes)
-    # One event on one CPU is enough: programs of a tracepoint run for every CPU.
-    event = _check(
-        _LIBC.syscall(_SYS_PERF_EVENT_OPEN, buffer, -1, 0, -1, _PERF_FLAG_CLOEXEC),
-        "opening a tracepoint",
-    )
-    link = _bpf(
-        _LINK_CREATE,
-        "IIII",
-        program_fd,
-        event,
-        _ATTACH_PERF_EVENT,
-        0,
-        what="attaching a tracepoint",
-    )
-    return [link, event]
-
-
 def link_raw_tracepoint(program_fd: int, name: str) -> list[int]:
     """Attach to a raw tracepoint by name; descriptors to close for detaching."""
     buffer = ctypes.create_string_buffer(name.encode())
@@ -139,23 +106,3 @@ def link_uprobes(
         *(ctypes.addressof(cookie_array), count, 0, pid),
     )
     return [_bpf(_LINK_CREATE, "IIIIQQQQIII", *values, what="attaching uprobes")]
-
-
-def enter_private_tracefs() -> None:
-    """Where tracefs isn't mounted, mount it for this process alone. Changes its mount namespace."""
-    if (TRACEFS / "events").is_dir():
-        return
-    _check(_LIBC.unshare(_CLONE_NEWNS), "making a mount namespace")
-    _check(_LIBC.mount(None, b"/", None, _MS_REC_PRIVATE, None), "making mounts private")
-    target = str(TRACEFS).encode()
-    _check(_LIBC.mount(b"tracefs", target, b"tracefs", 0, None), "mounting tracefs")
-
-
-def tracepoint_id(category: str, name: str) -> int:
-    """The number of a tracepoint in this kernel."""
-    try:
-        return int((TRACEFS / "events" / category / name / "id").read_text())
-    except OSError as err:
-        raise WhowokeError(
-            f"no tracepoint {category}:{name}: {err.strerror}", "see: whowoke doctor"
-        ) from None

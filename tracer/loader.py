@@ -12,7 +12,6 @@ import sys
 from typing import Any
 
 from whowoke.analysis.errors import WhowokeError
-from whowoke.tracer import kernel
 
 SYSTEM_PACKAGES = "/usr/lib/python3/dist-packages"
 
@@ -38,9 +37,8 @@ def import_bcc() -> Any:
     return bcc
 
 
-def load(request: dict[str, Any]) -> tuple[dict[str, Any], list[int], object]:
-    """Compile and load; answer, descriptors, and what keeps them open."""
-    kernel.enter_private_tracefs()
+def load(request: dict[str, Any]) -> tuple[list[int], object]:
+    """Compile and load; descriptors, and what keeps them open."""
     os.environ["BCC_KERNEL_SOURCE"] = request["headers"]
     bcc = import_bcc()
     try:
@@ -55,8 +53,7 @@ def load(request: dict[str, Any]) -> tuple[dict[str, Any], list[int], object]:
         raise WhowokeError(
             f"the kernel programs cannot be loaded: {err}", "see: whowoke doctor"
         ) from err
-    ids = {name: kernel.tracepoint_id(*name.split(":")) for name in request["tracepoints"]}
-    return {"tracepoint_ids": ids}, descriptors, module
+    return descriptors, module
 
 
 def main() -> None:
@@ -65,10 +62,12 @@ def main() -> None:
     size = int.from_bytes(channel.recv(8, socket.MSG_WAITALL), "little")
     request = json.loads(channel.recv(size, socket.MSG_WAITALL))
     keep: object = None
+    answer: dict[str, Any] = {}
     try:
-        answer, descriptors, keep = load(request)
+        descriptors, keep = load(request)
     except WhowokeError as err:
-        answer, descriptors = {"error": str(err), "hint": err.hint, "exit": err.exit_code}, []
+        answer = {"error": str(err), "hint": err.hint, "exit": err.exit_code}
+        descriptors = []
     socket.send_fds(channel, [json.dumps(answer).encode()], descriptors)
     # bcc's own clean-up at exit only costs time.
     os._exit(0 if keep else 1)

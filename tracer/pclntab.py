@@ -112,7 +112,7 @@ class FunctionTable:
     def find(self, name: str) -> list[Function]:
         """Return the functions with exactly this full name, by address: none, one or several."""
         wanted = name.encode("utf-8", "surrogateescape") + b"\0"
-        found: list[int] = [0] if self._names.startswith(wanted) else []
+        found = [0] if self._names.startswith(wanted) else []
         at = self._names.find(b"\0" + wanted)
         while at >= 0:
             found.append(at + 1)
@@ -129,7 +129,7 @@ class FunctionTable:
         text = pattern if isinstance(pattern, str) else pattern.pattern
         scan = re.compile(text.encode(), re.MULTILINE)
         names = self._names.replace(b"\0", b"\n")
-        found = []
+        found: list[int] = []
         at = 0
         for _ in range(MAX_NAMES):
             match = scan.search(names, at) if at <= len(names) else None

@@ -43,7 +43,7 @@ class PlannedSite:
     """
 
     probe: Probe
-    function: str
+    function: Function
     site: Site
     line_address: int
 
@@ -147,23 +147,23 @@ def _plan_probe(
     """The sites of one probe, or why there are none."""
     version = versions.get(probe.module, "")
     if "go" in unknown:
-        return [], f"{probe.name}: Go {versions['go']!r} is not in the tables"
+        return [], f"Go {versions['go']!r} is not in the tables"
     if not version:
-        return [], f"{probe.name}: the program has no {probe.module}"
+        return [], f"the program has no {probe.module}"
     if minor_version(version) not in probe.versions or probe.module in unknown:
-        return [], f"{probe.name}: {probe.module} {version} is not in the tables"
+        return [], f"{probe.module} {version} is not in the tables"
     callees = {f.entry for f in table.matching(probe.callee)} if probe.callee else set()
     found: list[PlannedSite] = []
     for function in _functions(probe, table):
         try:
             sites = _sites(probe, function, code, callees)
         except WhowokeError as err:
-            return [], f"{probe.name}: {err}"
+            return [], str(err)
         found += [
-            PlannedSite(probe, function.name, site, _line_address(function, site, table, code))
+            PlannedSite(probe, function, site, _line_address(function, site, table, code))
             for site in sites
         ]
-    return found, "" if found else f"{probe.name}: no such function in this program"
+    return found, "" if found else "no such function in this program"
 
 
 def make_plan(info: BuildInfo, table: FunctionTable, code: Code, bias: int) -> Plan:
@@ -171,19 +171,20 @@ def make_plan(info: BuildInfo, table: FunctionTable, code: Code, bias: int) -> P
     versions = versions_of(info)
     macros, unknown = _offsets(versions)
     sites: list[PlannedSite] = []
-    missing: list[str] = []
+    missing: dict[str, list[str]] = {}
     for probe in all_probes():
         found, reason = _plan_probe(probe, versions, unknown, table, code)
         if len(sites) + len(found) > MAX_SITES:
-            found, reason = [], f"{probe.name}: more than {MAX_SITES} probe sites"
+            found, reason = [], f"more than {MAX_SITES} probe sites"
         sites += found
         if reason:
-            missing.append(reason)
+            missing.setdefault(reason, []).append(probe.name)
         for macro, register in probe.registers.items():
             macros[macro] = f"(ctx->{register})" if found else macros.get(macro, "0")
     macros |= _program_counters(table, bias)
     parts = tuple(dict.fromkeys(planned.probe.part for planned in sites))
-    return Plan(sites, macros, ("gotime.c", *(p for p in parts if p != "gotime.c")), missing)
+    left_out = [f"{reason}: no {', '.join(names)}" for reason, names in missing.items()]
+    return Plan(sites, macros, ("gotime.c", *(p for p in parts if p != "gotime.c")), left_out)
 
 
 def _program_counters(table: FunctionTable, bias: int) -> dict[str, str]:

@@ -83,7 +83,7 @@ def _find_target(options: RecordOptions, launched: Launched | None) -> Target:
 def _dry_run(program: Program) -> RecordSummary:
     target, plan = program.target, program.plan
     sites = [
-        f"{planned.probe.name}: {planned.function} +{planned.site.offset:#x}"
+        f"{planned.probe.name}: {planned.function.name} +{planned.site.offset:#x}"
         for planned in plan.sites
     ]
     missing = [f"left out: {reason}" for reason in plan.missing]
@@ -165,7 +165,9 @@ def _metadata(program: Program) -> dict[str, object]:
             {
                 "probe": planned.probe.name,
                 "program": planned.probe.program,
-                "function": planned.function,
+                "function": planned.function.name,
+                "file": planned.function.file,
+                "line": planned.function.line,
                 "offset": planned.site.offset,
                 "kind": planned.site.kind,
                 "tier": planned.probe.tier,

@@ -61,7 +61,8 @@ class Instruction:
         return f"{self.name} {self.operands}"
 
 
-# capstone prints numbers below 10 without 0x. g is in R14, or loaded from thread-local storage by functions of the older ABI0.
+# g is in R14, or loaded from thread-local storage by functions of the older ABI0.
+# Not 0x\w+: capstone prints numbers below 10 in decimal.
 _AMD64_LOAD_G = r"(?:mov r\w+, qword ptr (?:\[rip[^;]*\]|fs:\[[^;]*\]);)*"
 _AMD64_GUARD = r"qword ptr \[r\w+ \+ 0x1[08]\];jbe \w+;"
 _AMD64_STACK_CHECKS = tuple(

@@ -71,16 +71,16 @@ func branches(seed int) int {
 //go:noinline
 func table(n int) int {
 	switch n {
-	case 0: return 7
+	case 0: return leaf(7, n)
 	case 1: return leaf(3, n)
-	case 2: return 19
+	case 2: return leaf(19, 4)
 	case 3: return leaf(n, n)
-	case 4: return 23
+	case 4: return leaf(n, 23)
 	case 5: return leaf(5, n)
-	case 6: return 2
-	case 7: return 11
+	case 6: return leaf(n, 2)
+	case 7: return leaf(11, 1)
 	case 8: return leaf(n, 8)
-	case 9: return 41
+	case 9: return leaf(41, n)
 	}
 	return -1
 }

@@ -2,93 +2,17 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import types
 
-import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from tests.unit.captures import write_small
+from tests.unit.commands import invoke, is_two_lines
 from whowoke.analysis import schema
 from whowoke.analysis.columns import TABLES
-from whowoke.tracer import cli, doctor, options
-from whowoke.tracer.cli import app
+from whowoke.tracer import doctor
 
 VERBS = ("explain", "record", "export", "info", "schema", "doctor")
-
-
-@pytest.fixture
-def small(tmp_path):
-    path = tmp_path / "small.whowoke"
-    write_small(path)
-    return path
-
-
-@pytest.fixture
-def run(whowoke):
-    def run(*args, **kwargs):
-        return subprocess.run(
-            [*whowoke, *map(str, args)], capture_output=True, text=True, timeout=60, **kwargs
-        )
-
-    return run
-
-
-@pytest.fixture
-def analysed(monkeypatch):
-    """A model and a verdict in place of the real ones; returns what they were asked."""
-    asked = []
-
-    class Explanation:
-        def text(self):
-            return "it was \x1b[31mme"
-
-        def json(self):
-            return {"cause": "requeue.after"}
-
-    def explain(capture, period_ns):
-        asked.append((capture.path.name, period_ns))
-        return Explanation()
-
-    model, explanation = types.ModuleType("model"), types.ModuleType("explain")
-    model.analyse = lambda _: {"losses": pd.DataFrame({"count": [3]})}
-    explanation.explain = explain
-    monkeypatch.setitem(sys.modules, "whowoke.analysis.model", model)
-    monkeypatch.setitem(sys.modules, "whowoke.analysis.explain", explanation)
-    return asked
-
-
-@pytest.fixture
-def recorded(monkeypatch):
-    """A recorder in place of the real one; returns what it was asked."""
-    asked = []
-
-    def record(asked_options, _progress=None):
-        asked.append(asked_options)
-        output = asked_options.output or options.default_output("op", 42)
-        write_small(output)
-        return options.RecordSummary(
-            42, "op", output, 1_500_000_000, 1234567, 2, 99, "target exited", ["a note"]
-        )
-
-    module = types.ModuleType("record")
-    module.record = record
-    monkeypatch.setitem(sys.modules, "whowoke.tracer.record", module)
-    return asked
-
-
-def invoke(*args):
-    result = CliRunner().invoke(app, [str(arg) for arg in args], prog_name="whowoke")
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
-
-
-def is_two_lines(text):
-    first, second = text.splitlines()
-    return first.startswith("whowoke: ") and second.startswith("  hint: ")
 
 
 def test_help_imports_nothing_slow(whowoke):
@@ -199,65 +123,6 @@ def test_a_newer_capture_is_exit_3(small, run):
     assert is_two_lines(done.stderr)
 
 
-def test_explain_of_a_process_records_and_throws_away(tmp_path, monkeypatch, analysed, recorded):
-    monkeypatch.chdir(tmp_path)
-    result = invoke("explain", "-p", 42, "-d", "2m", "--period", "15s")
-    assert result.exit_code == 0
-    assert result.stderr == "a note\n"
-    assert (recorded[0].pid, recorded[0].duration_ns) == (42, 120 * 10**9)
-    assert analysed == [("capture.whowoke", 15 * 10**9)]
-    assert list(tmp_path.iterdir()) == []
-    assert not recorded[0].output.parent.exists()
-
-
-def test_explain_of_a_process_keeps_the_capture_where_it_is_told(tmp_path, analysed, recorded):
-    kept = tmp_path / "kept.whowoke"
-    result = invoke("explain", "-p", 42, "-o", kept)
-    assert result.exit_code == 0
-    assert f"wrote {kept}" in result.stderr
-    assert kept.exists()
-
-
-def test_record_passes_everything_on(tmp_path, monkeypatch, recorded):
-    monkeypatch.chdir(tmp_path)
-    result = invoke(
-        *("record", "-d", "5s", "-o", "x.whowoke", "--force", "--budget", "0.5%"),
-        *("--ready-file", "ready", "--dry-run", "--", "op", "-d", "--force"),
-    )
-    assert result.exit_code == 0, result.stderr
-    asked = recorded[0]
-    assert asked.command == ("op", "-d", "--force")
-    assert (asked.pid, asked.name, asked.duration_ns) == (None, None, 5 * 10**9)
-    assert (str(asked.output), str(asked.ready_file)) == ("x.whowoke", "ready")
-    assert (asked.force, asked.dry_run) == (True, True)
-    assert asked.budget == pytest.approx(0.005)
-
-
-def test_record_ends_by_saying_what_it_wrote(tmp_path, monkeypatch, recorded):
-    monkeypatch.chdir(tmp_path)
-    result = invoke("record", "--name", "op")
-    assert result.stdout == ""
-    assert result.stderr.splitlines() == [
-        "a note",
-        "recorded op (42) for 1.5 s, the target exited: 1,234,567 records, 2 lost",
-        "wrote op-42.whowoke (99 bytes)",
-    ]
-    assert recorded[0] == options.RecordOptions(duration_ns=60 * 10**9, name="op")
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("manager", "manager-7.whowoke"),
-        ("../../etc/x y\n", "_.._etc_x_y_-7.whowoke"),
-        ("", "target-7.whowoke"),
-        ("-rf", "rf-7.whowoke"),
-    ],
-)
-def test_an_output_is_named_after_the_target(name, expected):
-    assert str(options.default_output(name, 7)) == expected
-
-
 def test_export_writes_every_table(small, tmp_path, analysed):
     result = invoke("export", small, "--format", "csv", "-o", tmp_path / "out")
     assert (result.exit_code, result.stdout) == (0, "")
@@ -303,26 +168,6 @@ def test_a_reader_that_goes_away_is_no_error(whowoke):
     assert done.stderr.strip() == "141"
 
 
-def test_ctrl_c_is_quiet(whowoke, tmp_path):
-    code = (
-        "import sys, time, types\n"
-        "from whowoke.tracer import cli\n"
-        "def record(options, progress=None):\n"
-        "    print('started', flush=True)\n"
-        "    time.sleep(60)\n"
-        "sys.modules['whowoke.tracer.record'] = types.SimpleNamespace(record=record)\n"
-        "sys.argv = ['whowoke', 'record', '-p', '1']\n"
-        "cli.main()\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
-    assert (process.returncode, errors) == (130, "")
-
-
 def test_an_error_of_ours_is_two_lines_without_a_traceback(small, monkeypatch, analysed):
     def explain(_capture, _period_ns):
         raise KeyError("oops\nand more")
@@ -334,19 +179,3 @@ def test_an_error_of_ours_is_two_lines_without_a_traceback(small, monkeypatch, a
     assert "KeyError" in result.stderr
     monkeypatch.setenv("WHOWOKE_DEBUG", "1")
     assert "Traceback" in invoke("explain", small).stderr
-
-
-def test_progress_is_shown_on_a_terminal_only(monkeypatch, recorded, capsys):
-    record = sys.modules["whowoke.tracer.record"]
-
-    def with_progress(asked, progress=None):
-        if progress:
-            progress(1.5, 1000, 0)
-        return options.RecordSummary(1, "op", None, 0, 0, 0, 0)
-
-    monkeypatch.setattr(record, "record", with_progress)
-    cli._record(options.RecordOptions(duration_ns=10**10, pid=1))
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    cli._record(options.RecordOptions(duration_ns=10**10, pid=1))
-    assert "recording 2 of 10 s: 1,000 records, 0 lost" in capsys.readouterr().err

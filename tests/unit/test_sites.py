@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -14,7 +15,8 @@ from whowoke.tracer.sites import Code
 OPERATOR = gobuild.BUILD / "bin" / "requeue"
 LINE = re.compile(r"  \S+:-?\d+\s+0x([0-9a-f]+)\s+([0-9a-f]+)\s+(.*\S)")
 
-DIRECT = r"CALL (\S+\(SB\)|0x[0-9a-f]+)$"  # without a name: into the middle of runtime.duffzero
+# Without a name: into the middle of runtime.duffzero.
+DIRECT = re.compile(r"CALL (\S+\(SB\)|0x[0-9a-f]+)$")
 
 
 @pytest.fixture(params=gobuild.toolchains())
@@ -27,14 +29,14 @@ def program(request):
 
 
 def objdump(executable, pattern):
-    """{function: {address: instruction}} of ``go tool objdump``."""
-    found = {}
+    """[{address: instruction}] of the functions that ``go tool objdump`` lists."""
+    found = []
     for line in gobuild.go("tool", "objdump", "-s", pattern, str(executable)).splitlines():
         if line.startswith("TEXT "):
-            current = found.setdefault(line.split()[1].removesuffix("(SB)"), {})
+            found.append({})
         elif match := LINE.match(line):
-            current[int(match[1], 16)] = match[3]
-    return found
+            found[-1][int(match[1], 16)] = match[3]
+    return [instructions for instructions in found if instructions]
 
 
 PATTERN = r"^(main|runtime|fmt|time|sync)\."
@@ -43,49 +45,49 @@ VECTORS = re.compile(r"\?|V[A-Z]+|[A-Z0-9]+ .*[XYZ]\d")  # go tool objdump doesn
 
 def test_sites_are_the_instructions_of_objdump(program):
     twin, _, table, code = program
-    listed = objdump(twin, PATTERN)
     compared = 0
-    for name, instructions in listed.items():
+    for instructions in objdump(twin, PATTERN):
         if any(VECTORS.match(text) for text in instructions.values()):
             continue
-        for function in table.find(name):
-            if function.entry not in instructions:
-                continue
-            compared += 1
-            returns = [a for a, text in instructions.items() if text == "RET"]
-            assert [s.address for s in code.return_sites(function)] == returns
-            calls = [a for a, text in instructions.items() if text.startswith("CALL ")]
-            sites = code.call_sites(function)
-            addresses = list(instructions)
-            behind = [addresses[addresses.index(a) + 1] for a in calls if a != addresses[-1]]
-            assert [s.address for s in sites] == behind
-            assert [s.kind == "after_call" for s in sites] == [
-                re.match(DIRECT, instructions[a]) is not None for a in calls if a != addresses[-1]
-            ]
-    assert compared > 1000
+        addresses = list(instructions)
+        function = table.function_at(addresses[0])
+        returns = [a for a in addresses if instructions[a] == "RET"]
+        assert [s.address for s in code.return_sites(function)] == returns
+        calls = [
+            (instructions[a], behind)
+            for a, behind in pairwise(addresses)
+            if instructions[a].startswith("CALL ")
+        ]
+        sites = code.call_sites(function)
+        assert [s.address for s in sites] == [behind for _, behind in calls]
+        direct = [DIRECT.match(text) is not None for text, _ in calls]
+        assert [s.kind == "after_call" for s in sites] == direct
+        assert [s for s in sites if not s.callee] == code.after_indirect_call_sites(function)
+        compared += 1
+    assert compared > 700
 
 
 def test_entry_sites_are_behind_the_stack_check(program):
     twin, elf, table, code = program
+    guard = re.compile(r"CMPQ \w+, 0x1[08]\((R14|[A-Z]X)\)")
     kinds = Counter()
-    for name, instructions in objdump(twin, PATTERN).items():
-        for function in table.find(name):
-            site = code.entry_site(function)
-            assert site.offset == site.address - function.entry
-            assert site.file_offset == elf.file_offset(site.address)
-            texts = list(instructions.items())
-            position = list(instructions).index(site.address)
-            kinds[site.kind] += 1
-            if site.kind == "push":
-                assert texts[position][1] == "PUSHQ BP"
-            elif site.kind == "sub":
-                assert re.match(r"(SUBQ \$|ADDQ \$-0x80, SP)", texts[position][1])
-            guard = re.compile(r"CMPQ \w+, 0x1[08]\((R14|[A-Z]X)\)")
-            if any(guard.match(text) for _, text in texts[:7]):
-                assert site.kind != "entry"
-                assert re.match(r"J(BE|LS)", texts[position - 1][1])
-            else:
-                assert position == 0
+    for instructions in objdump(twin, PATTERN):
+        texts = list(instructions.values())
+        function = table.function_at(next(iter(instructions)))
+        site = code.entry_site(function)
+        assert site.offset == site.address - function.entry
+        assert site.file_offset == elf.file_offset(site.address)
+        position = list(instructions).index(site.address)
+        kinds[site.kind] += 1
+        if site.kind == "push":
+            assert texts[position] == "PUSHQ BP"
+        elif site.kind == "sub":
+            assert re.match(r"(SUBQ \$|ADDQ \$-0x80, SP)", texts[position])
+        if any(guard.match(text) for text in texts[:7]):
+            assert site.kind != "entry"
+            assert re.match(r"J(BE|LS)", texts[position - 1])
+        else:
+            assert position == 0
     assert kinds["push" if table.module.minor >= 21 else "sub"] > 500
     assert kinds["entry"] > 100
 

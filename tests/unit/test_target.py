@@ -110,6 +110,19 @@ def test_names(start, tmp_path):
     assert str(second.pid) in caught.value.hint
 
 
+def test_an_executable_that_was_deleted_or_replaced(start, tmp_path):
+    path = tmp_path / "replaced"
+    path.write_bytes(gobuild.build(programs.SMALL, *gobuild.STRIPPED).read_bytes())
+    path.chmod(0o755)
+    process = start(str(path), threads=3)
+    path.unlink()
+    path.write_bytes(b"another file")
+    with Target.open(process.pid) as target, target.open_elf() as elf:
+        assert target.executable == f"{path} (deleted)"
+        assert FunctionTable.open(elf).find(SYSMON)
+        assert [c.pid for c in find_by_name("replaced")] == [process.pid]
+
+
 def test_our_own_process_is_never_meant():
     own = Target.open(os.getpid())
     assert os.getpid() not in [c.pid for c in find_by_name(own.command)]

@@ -1,0 +1,105 @@
+"""The live verbs: what they ask of the recorder and say of it; the recorder is replaced."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.unit.commands import invoke
+from whowoke.tracer import cli, options
+
+
+def test_explain_of_a_process_records_and_throws_away(tmp_path, monkeypatch, analysed, recorded):
+    monkeypatch.chdir(tmp_path)
+    result = invoke("explain", "-p", 42, "-d", "2m", "--period", "15s")
+    assert result.exit_code == 0
+    assert result.stderr == "a note\n"
+    assert (recorded[0].pid, recorded[0].duration_ns) == (42, 120 * 10**9)
+    assert analysed == [("capture.whowoke", 15 * 10**9)]
+    assert list(tmp_path.iterdir()) == []
+    assert not recorded[0].output.parent.exists()
+
+
+def test_explain_of_a_process_keeps_the_capture_where_it_is_told(tmp_path, analysed, recorded):
+    kept = tmp_path / "kept.whowoke"
+    result = invoke("explain", "-p", 42, "-o", kept)
+    assert result.exit_code == 0
+    assert f"wrote {kept}" in result.stderr
+    assert kept.exists()
+
+
+def test_record_passes_everything_on(tmp_path, monkeypatch, recorded):
+    monkeypatch.chdir(tmp_path)
+    result = invoke(
+        *("record", "-d", "5s", "-o", "x.whowoke", "--force", "--budget", "0.5%"),
+        *("--ready-file", "ready", "--dry-run", "--", "op", "-d", "--force"),
+    )
+    assert result.exit_code == 0, result.stderr
+    asked = recorded[0]
+    assert asked.command == ("op", "-d", "--force")
+    assert (asked.pid, asked.name, asked.duration_ns) == (None, None, 5 * 10**9)
+    assert (str(asked.output), str(asked.ready_file)) == ("x.whowoke", "ready")
+    assert (asked.force, asked.dry_run) == (True, True)
+    assert asked.budget == pytest.approx(0.005)
+
+
+def test_record_ends_by_saying_what_it_wrote(tmp_path, monkeypatch, recorded):
+    monkeypatch.chdir(tmp_path)
+    result = invoke("record", "--name", "op")
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [
+        "a note",
+        "recorded op (42) for 1.5 s, the target exited: 1,234,567 records, 2 lost",
+        "wrote op-42.whowoke (99 bytes)",
+    ]
+    assert recorded[0] == options.RecordOptions(duration_ns=60 * 10**9, name="op")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("manager", "manager-7.whowoke"),
+        ("../../etc/x y\n", "_.._etc_x_y_-7.whowoke"),
+        ("", "target-7.whowoke"),
+        ("-rf", "rf-7.whowoke"),
+    ],
+)
+def test_an_output_is_named_after_the_target(name, expected):
+    assert str(options.default_output(name, 7)) == expected
+
+
+def test_ctrl_c_is_quiet(whowoke, tmp_path):
+    code = (
+        "import sys, time, types\n"
+        "from whowoke.tracer import cli\n"
+        "def record(options, progress=None):\n"
+        "    print('started', flush=True)\n"
+        "    time.sleep(60)\n"
+        "sys.modules['whowoke.tracer.record'] = types.SimpleNamespace(record=record)\n"
+        "sys.argv = ['whowoke', 'record', '-p', '1']\n"
+        "cli.main()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (130, "")
+
+
+def test_progress_is_shown_on_a_terminal_only(monkeypatch, recorded, capsys):
+    record = sys.modules["whowoke.tracer.record"]
+
+    def with_progress(asked, progress=None):
+        if progress:
+            progress(1.5, 1000, 0)
+        return options.RecordSummary(1, "op", None, 0, 0, 0, 0)
+
+    monkeypatch.setattr(record, "record", with_progress)
+    cli._record(options.RecordOptions(duration_ns=10**10, pid=1))
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    cli._record(options.RecordOptions(duration_ns=10**10, pid=1))
+    assert "recording 2 of 10 s: 1,000 records, 0 lost" in capsys.readouterr().err
