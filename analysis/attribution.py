@@ -65,8 +65,12 @@ def _tickers(wakeups: pd.DataFrame) -> frozenset[int]:
 
 def _declared(capture: CaptureLike) -> Place:
     """Where the operator's only Reconcile is declared, as far as the probe sites tell."""
-    sites = [s for s in capture.metadata.get("sites") or [] if s.get("probe") == "reconcile_return"]
-    functions = {(str(s.get("function", "")), s.get("file"), s.get("line")) for s in sites}
+    sites = capture.metadata.get("sites")
+    functions = {
+        (str(site.get("function", "")), str(site.get("file") or ""), str(site.get("line") or ""))
+        for site in (sites if isinstance(sites, list) else [])
+        if isinstance(site, dict) and site.get("probe") == "reconcile_return"
+    }
     if len(functions) != 1:
         return NOWHERE
     function, file, line = functions.pop()

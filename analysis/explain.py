@@ -10,7 +10,7 @@ import pandas as pd
 
 from whowoke.analysis.causes import BEFORE, Cause
 from whowoke.analysis.durations import format_duration
-from whowoke.analysis.frames import CaptureLike
+from whowoke.analysis.frames import CaptureLike, known_modules
 from whowoke.analysis.model import Analysis
 
 # controller-runtime stretches a period by up to a tenth, and work adds to it.
@@ -52,7 +52,7 @@ class Explanation:
             "complete": capture.complete,
             "lost": self.lost,
             "losses": _losses(capture),
-            "missing": list(capture.metadata.get("missing") or []),
+            "missing": _texts(capture.metadata.get("missing")),
             "period_ns": self.period_ns,
             "wakeups": len(self.analysis.base),
             "continuations": self._count_continuations(),
@@ -136,7 +136,7 @@ class Explanation:
     def _target(self) -> dict[str, Any]:
         metadata = self.analysis.capture.metadata
         names = ("name", "pid", "command", "executable", "main_module", "main_package")
-        modules = metadata.get("modules") or {}
+        modules = known_modules(self.analysis.capture)
         return {
             **{name: metadata.get(name) for name in (*names, "go_version")},
             "modules": {path: modules[path] for path in MODULES if path in modules},
@@ -200,6 +200,10 @@ class Explanation:
 def explain(capture: CaptureLike, period_ns: int | None = None) -> Explanation:
     """Say what wakes the target; with a period only what comes about that often."""
     return Explanation(Analysis(capture), period_ns)
+
+
+def _texts(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
 
 
 def _losses(capture: CaptureLike) -> dict[str, int]:

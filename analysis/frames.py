@@ -77,6 +77,12 @@ def place(frame: Frame, kind: str) -> Place:
     return Place(frame.function, location, kind)
 
 
+def known_modules(capture: CaptureLike) -> dict[str, str]:
+    """Versions of the modules that the target is made of."""
+    modules = capture.metadata.get("modules")
+    return modules if isinstance(modules, dict) else {}
+
+
 class Code:
     """The functions of one capture: stacks with plain names, and the module that owns each."""
 
@@ -84,7 +90,7 @@ class Code:
         metadata = capture.metadata
         self._main = str(metadata.get("main_module") or "")
         # "go" is the toolchain, not a module whose packages begin so.
-        paths = {str(path) for path in metadata.get("modules") or {}} - {"go"}
+        paths = {str(path) for path in known_modules(capture)} - {"go"}
         self._modules = sorted(paths | set(plumbing) | {self._main} - {""}, key=len, reverse=True)
         self._plumbing = frozenset(plumbing)
         self._capture = capture

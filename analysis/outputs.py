@@ -1,13 +1,15 @@
 """The output tables of an analysed capture, with the columns of ``columns.py``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from whowoke.analysis.causes import Cause
-from whowoke.analysis.lookup import MISSING
+from whowoke.analysis.columns import INT
 from whowoke.analysis.model import Analysis
+from whowoke.analysis.nullable import ids, integers, nullable, unless_missing
 from whowoke.analysis.queues import Add, Done, Get, Ready, Reconcile
 from whowoke.analysis.tables import TABLE_BY_NAME, conform, utc_times
 from whowoke.analysis.threads import episode_at
@@ -43,15 +45,13 @@ def _joined(causes: Iterable[Cause], column: str) -> str | None:
     return ";".join(dict.fromkeys(value for value in values if value)) or None
 
 
-def _ids(rows: Sequence[int] | np.ndarray) -> pd.arrays.IntegerArray:
-    """Row numbers as ids that begin at 1, empty for -1."""
-    values = np.asarray(rows, np.int64)
-    return pd.arrays.IntegerArray(values + 1, values == MISSING)
-
-
-def _known(values: pd.Series) -> pd.arrays.IntegerArray:
-    numbers = values.to_numpy(np.int64)
-    return pd.arrays.IntegerArray(numbers, numbers == MISSING)
+def _frame(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Rows as a frame with all columns of a table."""
+    columns: dict[str, Any] = {}
+    for column, dtype in TABLE_BY_NAME[name].dtypes.items():
+        values = [row.get(column) for row in rows]
+        columns[column] = integers(values) if dtype == INT else pd.array(values, dtype=dtype)
+    return pd.DataFrame(columns)
 
 
 def wakeup_rows(analysis: Analysis) -> pd.DataFrame:
@@ -65,10 +65,10 @@ def wakeup_rows(analysis: Analysis) -> pd.DataFrame:
     seen = [analysis.attribution.seen(number) for number in range(len(base))]
     frame = pd.DataFrame({"wakeup_id": np.arange(len(base)) + 1, "ts_ns": base["ts_ns"]})
     frame["time"] = utc_times(frame["ts_ns"], analysis.capture.metadata)
-    frame["episode_id"] = _ids(analysis.episode_of)
+    frame["episode_id"] = ids(analysis.episode_of)
     frame["kind"] = base["kind"]
     frame["woke_process"] = _woke_process(analysis)
-    frame["continuation_of"] = _ids([MISSING if n is None else n for n in named.continues])
+    frame["continuation_of"] = integers(None if n is None else n + 1 for n in named.continues)
     pairs = [list({(c.origin, c.cause): c for c in causes}.values()) for causes in named.wakeups]
     for column in ("origin", "cause"):
         frame[column] = [";".join(getattr(c, column) for c in causes) for causes in pairs]
@@ -79,7 +79,7 @@ def wakeup_rows(analysis: Analysis) -> pd.DataFrame:
             for s, causes in zip(seen, named.wakeups, strict=True)
         ]
     _add_timing(analysis, frame, [s.place.kind == "armed" for s in seen])
-    frame["cpu_ns"] = pd.array(analysis.cpu_ns, dtype="Int64")
+    frame["cpu_ns"] = integers(analysis.cpu_ns)
     frame["evidence"] = [s.evidence for s in seen]
     return frame
 
@@ -87,17 +87,17 @@ def wakeup_rows(analysis: Analysis) -> pd.DataFrame:
 def _add_timing(analysis: Analysis, frame: pd.DataFrame, armed: list[bool]) -> None:
     base = analysis.base
     timer = (base["kind"] == "timer").to_numpy(bool)
-    frame["armed_period_ns"] = _known(base["armed_period_ns"])
+    frame["armed_period_ns"] = unless_missing(base["armed_period_ns"].to_numpy())
     late = (base["ts_ns"] - base["due_ns"]).to_numpy(np.int64)
-    frame["lateness_ns"] = pd.arrays.IntegerArray(late, ~timer)
-    frame["armed_ns"] = _known(base["armed_ns"])
+    frame["lateness_ns"] = nullable(late, timer)
+    frame["armed_ns"] = unless_missing(base["armed_ns"].to_numpy())
     goid = base["goid"].to_numpy(np.int64)
-    frame["goroutine_id"] = pd.arrays.IntegerArray(goid, goid == 0)
+    frame["goroutine_id"] = nullable(goid, goid != 0)
     starts = [int(address) for address in base["start"].tolist()]
     frame["goroutine_start"] = [analysis.code.function_name(a) or None for a in starts]
-    frame["tid"] = base["tid"].astype("Int64")
+    frame["tid"] = base["tid"].astype(np.int64)
     stacks = np.where(armed, base["armed_stack"], base["parked_stack"]).tolist()
-    frame["stack_id"] = pd.array([analysis.stack_ids.get(s) for s in stacks], dtype="Int64")
+    frame["stack_id"] = integers(analysis.stack_ids.get(s) for s in stacks)
 
 
 def _woke_process(analysis: Analysis) -> pd.Series:
@@ -114,8 +114,8 @@ def thread_rows(analysis: Analysis) -> pd.DataFrame:
     """The table ``thread_wakeups``; columns as in ``columns.THREAD_WAKEUPS``."""
     frame = analysis.carried.drop(columns="wakeup")
     ts = frame["ts_ns"].to_numpy(np.int64)
-    frame["episode_id"] = _ids(episode_at(analysis.spans, ts))
-    frame["wakeup_id"] = _ids(analysis.carried["wakeup"].to_numpy(np.int64))
+    frame["episode_id"] = ids(episode_at(analysis.spans, ts))
+    frame["wakeup_id"] = ids(analysis.carried["wakeup"].to_numpy(np.int64))
     return frame
 
 
@@ -141,16 +141,16 @@ def queue_rows(analysis: Analysis) -> pd.DataFrame:
     events.sort(key=lambda event: event.ts_ns)
     numbers = {id(r): number for number, r in enumerate(analysis.operations.reconciles, 1)}
     rows = [_queue_row(analysis, event, numbers) for event in events]
-    frame = pd.DataFrame(rows, columns=list(TABLE_BY_NAME["queue"].dtypes))
+    frame = _frame("queue", rows)
     frame["event_id"] = np.arange(len(frame)) + 1
     return frame
 
 
-def _queue_row(analysis: Analysis, event: QueueEvent, numbers: dict[int, int]) -> dict[str, object]:
+def _queue_row(analysis: Analysis, event: QueueEvent, numbers: dict[int, int]) -> dict[str, Any]:
     strings, attribution = analysis.capture.strings, analysis.attribution
     wakeup = analysis.chains.cause(event.goid, event.ts_ns)
     queue, namespace, name = event.key
-    row: dict[str, object] = {
+    row: dict[str, Any] = {
         "ts_ns": event.ts_ns,
         "queue_id": queue,
         "controller": analysis.operations.controllers.get(queue),
@@ -207,9 +207,7 @@ def reconcile_rows(analysis: Analysis) -> pd.DataFrame:
                 "causes": names(causes),
             }
         )
-    frame = pd.DataFrame(rows, columns=list(TABLE_BY_NAME["reconciles"].dtypes))
-    for column in ("start_ns", "end_ns", "duration_ns", "requeue_after_ns", "goroutine_id"):
-        frame[column] = frame[column].astype("Int64")
+    frame = _frame("reconciles", rows)
     frame["time"] = utc_times(frame["start_ns"], analysis.capture.metadata)
     return frame
 

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from whowoke.analysis.attribution import Attribution, distinct
 from whowoke.analysis.causes import UNKNOWN, Cause
+from whowoke.analysis.nullable import integers
 from whowoke.analysis.series import gaps_by_cause, schedule
 
 HOUR_NS = 3600 * 10**9
@@ -141,7 +143,10 @@ def cause_table(
         rule = attribution.rules.about(cause.origin, cause.cause)
         row["advice"] = rule.advice if rule else ""
         rows.append(row)
-    frame = pd.DataFrame(rows, columns=CAUSE_COLUMNS)
+    columns: dict[str, Any] = {name: [row.get(name) for row in rows] for name in CAUSE_COLUMNS}
+    for name in ("wakeups", "reconciles", "median_gap_ns", "jitter_ns", "cpu_ns"):
+        columns[name] = integers(columns[name])
+    frame = pd.DataFrame(columns)
     order = ["reconciles", "wakeups"]
     return frame.sort_values(order, ascending=False, kind="stable", ignore_index=True)
 

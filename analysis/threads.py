@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from whowoke.analysis.frames import CaptureLike, Rows
+from whowoke.analysis.nullable import nullable
 
 IDLE_NS = 20_000_000
+MAX_NS = 1 << 62
 
 WAKING, OFF, ON, START, EXIT = range(5)
 _RECORDS = {
@@ -90,16 +92,22 @@ def load_threads(capture: CaptureLike) -> Threads:
     columns = [np.concatenate(column) for column in (ts, tid, kind, slept)]
     order = np.lexsort((columns[2], columns[0], columns[1]))
     all_ts, all_tid, all_kind, all_slept = (column[order] for column in columns)
-    metadata = capture.metadata
+    first, last = (int(all_ts.min()), int(all_ts.max())) if len(all_ts) else (0, 0)
     return Threads(
         ts=all_ts,
         tid=all_tid,
         kind=all_kind,
         active=~all_slept,
-        start_ns=int(metadata.get("start_ns") or (all_ts.min() if len(all_ts) else 0)),
-        end_ns=int(metadata.get("end_ns") or (all_ts.max() if len(all_ts) else 0)),
-        sysmon=int(metadata.get("sysmon_tid") or 0),
+        start_ns=_number(capture, "start_ns", first),
+        end_ns=_number(capture, "end_ns", last),
+        sysmon=_number(capture, "sysmon_tid", 0),
     )
+
+
+def _number(capture: CaptureLike, name: str, default: int) -> int:
+    """A number of the metadata, which may come from anyone."""
+    value = capture.metadata.get(name)
+    return value if isinstance(value, int) and 0 <= value < MAX_NS else default
 
 
 def episodes(threads: Threads) -> pd.DataFrame:
@@ -116,7 +124,7 @@ def episodes(threads: Threads) -> pd.DataFrame:
     new = np.r_[True, start[1:] - end[:-1] >= IDLE_NS]
     starts, ends = start[new], end[np.r_[new[1:], True]]
     first = np.arange(len(starts)) == 0
-    idle = pd.arrays.IntegerArray(np.r_[0, starts[1:] - ends[:-1]].astype(np.int64), first)
+    idle = nullable(np.r_[0, starts[1:] - ends[:-1]], ~first)
     cpu = threads.cpu_until(ends) - threads.cpu_until(starts)
     return pd.DataFrame({"start_ns": starts, "end_ns": ends, "idle_before_ns": idle, "cpu_ns": cpu})
 

@@ -6,6 +6,7 @@ import pandas as pd
 from whowoke.analysis.causes import Rules
 from whowoke.analysis.frames import CaptureLike, Rows, matches_any
 from whowoke.analysis.lookup import MISSING, last_before, next_after
+from whowoke.analysis.nullable import Integers, nullable
 from whowoke.analysis.threads import ON, WAKING, Threads
 
 # Linux on amd64.
@@ -40,16 +41,12 @@ def thread_wakeups(
     ran = start != MISSING
     wakeup = _first_wakeup(tid, start, end, wakeup_ts, wakeup_tid.astype(np.int64))
     frame = pd.DataFrame({"ts_ns": ts, "tid": tid, "context": context})
-    frame["waker_tid"] = _nullable(rows["waker_tid"].astype(np.int64), ~interrupt)
+    frame["waker_tid"] = nullable(rows["waker_tid"].astype(np.int64), ~interrupt)
     frame["carrier"] = (wakeup == MISSING) | (tid == threads.sysmon)
     frame["off_cpu_ns"] = _off_cpu(threads, ts, tid)
-    frame["on_cpu_ns"] = _nullable(_cpu_between(threads, tid, start, end), ran)
+    frame["on_cpu_ns"] = nullable(_cpu_between(threads, tid, start, end), ran)
     frame["wakeup"] = wakeup
     return frame
-
-
-def _nullable(values: Rows, known: Rows) -> pd.arrays.IntegerArray:
-    return pd.arrays.IntegerArray(np.asarray(values, np.int64), ~np.asarray(known, bool))
 
 
 def _runs(threads: Threads, ts: Rows, tid: Rows) -> tuple[Rows, Rows]:
@@ -71,13 +68,13 @@ def _first_wakeup(tid: Rows, start: Rows, end: Rows, wakeup_ts: Rows, wakeup_tid
     return np.where(inside, found, MISSING)
 
 
-def _off_cpu(threads: Threads, ts: Rows, tid: Rows) -> pd.arrays.IntegerArray:
+def _off_cpu(threads: Threads, ts: Rows, tid: Rows) -> Integers:
     """How long a thread had been off the CPU when it was woken, where it was."""
     switched = threads.kind != WAKING
     found = last_before(tid, ts, threads.tid[switched], threads.ts[switched])
     index = np.flatnonzero(switched)[np.maximum(found, 0)] if switched.any() else found
     known = (found >= 0) & ~threads.active[index] if switched.any() else found >= 0
-    return _nullable(np.where(known, ts - threads.ts[index] if switched.any() else 0, 0), known)
+    return nullable(np.where(known, ts - threads.ts[index] if switched.any() else 0, 0), known)
 
 
 def _cpu_between(threads: Threads, tid: Rows, start: Rows, end: Rows) -> Rows:
@@ -121,7 +118,7 @@ def syscalls(capture: CaptureLike) -> pd.DataFrame:
             "duration_ns": rows["duration_ns"].astype(np.int64),
             "tid": rows["tid"],
             "name": [names[n] for n in number.tolist()],
-            "fd": _nullable(rows["first"].astype(np.int64), np.isin(number, DESCRIPTOR_CALLS)),
+            "fd": nullable(rows["first"].astype(np.int64), np.isin(number, DESCRIPTOR_CALLS)),
             "result": rows["result"],
         }
     )

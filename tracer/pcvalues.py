@@ -5,13 +5,14 @@ counter, ended by a change of 0 that isn't the first (``step`` and ``readvarint`
 src/runtime/symtab.go of Go 1.26.8). The bytes are hostile input: nothing here raises on them.
 """
 
+from array import array
 from bisect import bisect_right
 
 MAX_TEXT = 1 << 14
 MAX_STEPS = 1 << 17
 MAX_CACHED_STEPS = 1 << 19
 
-_Steps = tuple[list[int], list[int]]
+_Steps = tuple["array[int]", "array[int]"]
 
 
 class PcValues:
@@ -45,8 +46,8 @@ class PcValues:
 
     def _decode(self, offset: int, pc: int) -> _Steps:
         """Return where each value ends (address, exclusive, ascending) and the values."""
-        ends: list[int] = []
-        values: list[int] = []
+        ends = array("q")
+        values = array("q")
         value = -1
         for step in range(MAX_STEPS):
             change, offset = _varint(self._data, offset)

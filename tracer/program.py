@@ -1,12 +1,22 @@
 """The target's program: its binary, its symbols and the probe plan for it."""
 
 from whowoke.analysis.capture import Frame
+from whowoke.analysis.errors import UnsupportedError
 from whowoke.tracer.buildinfo import build_info
+from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.pclntab import FunctionTable
-from whowoke.tracer.probes import make_plan
+from whowoke.tracer.probes import Plan, make_plan
 from whowoke.tracer.sites import Code
 from whowoke.tracer.symbols import Symbols
 from whowoke.tracer.target import SYSMON, Target, sysmon_tid
+
+
+def _open_table(elf: ElfFile) -> tuple[FunctionTable | None, str]:
+    """The function table, or why there is none: a version of Go that isn't known yet."""
+    try:
+        return FunctionTable.open(elf), ""
+    except UnsupportedError as err:
+        return None, str(err)
 
 
 class Program:
@@ -16,9 +26,13 @@ class Program:
         self.target = target
         self.elf = target.open_elf()
         self.info = build_info(self.elf)
-        self.table = FunctionTable.open(self.elf)
         self.bias = target.load_bias(self.elf)
-        self.plan = make_plan(self.info, self.table, Code(self.elf), self.bias)
+        self.table, reason = _open_table(self.elf)
+        self.plan = (
+            make_plan(self.info, self.table, Code(self.elf), self.bias)
+            if self.table
+            else Plan([], {}, (), [f"{reason}: only threads and system calls are recorded"])
+        )
         self.symbols = Symbols(self.table, self.bias)
         self._lines = {
             planned.site.address + self.bias: planned.line_address + self.bias
@@ -28,7 +42,7 @@ class Program:
 
     def sysmon_tid(self) -> int | None:
         """Thread of the runtime's monitor, None as long as it cannot be told."""
-        if self._sysmon_tid is None:
+        if self._sysmon_tid is None and self.table:
             functions = self.table.find(SYSMON)
             self._sysmon_tid = sysmon_tid(self.target, functions, self.bias)
         return self._sysmon_tid

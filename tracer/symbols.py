@@ -21,14 +21,19 @@ UNKNOWN = Frame("", "", 0)
 
 
 class Symbols:
-    """Resolves what the kernel side sends: texts behind hashes, and single addresses."""
+    """Resolves what the kernel side sends: texts behind hashes, and single addresses.
 
-    def __init__(self, table: FunctionTable, bias: int) -> None:
+    Without a function table only the kernel's addresses are known.
+    """
+
+    def __init__(self, table: FunctionTable | None, bias: int) -> None:
         self._table = table
         self._bias = bias
 
     def frames(self, address: int, *, is_return_address: bool) -> list[Frame]:
         """Frames at an address of the process, innermost first; empty if it isn't Go code."""
+        if self._table is None:
+            return []
         found = self._table.frames(address - self._bias, is_return_address=is_return_address)
         return [Frame(frame.function, frame.file, frame.line) for frame in found]
 
@@ -39,7 +44,7 @@ class Symbols:
     def is_entry(self, address: int) -> bool:
         """Whether a function of the target begins there."""
         linked = address - self._bias
-        function = self._table.function_at(linked) if linked > 0 else None
+        function = self._table.function_at(linked) if self._table and linked > 0 else None
         return function is not None and function.entry == linked
 
     def kernel_frame(self, address: int) -> Frame:

@@ -93,10 +93,11 @@ def test_a_command_is_recorded_from_its_first_line(tmp_path: Path, whowoke: Sequ
     path = tmp_path / "command.whowoke"
     program = str(fixtures.PROGRAMS / "timers")
     argv = [*whowoke, "record", "-d", "3s", "-o", str(path), "--", program, "--early=1"]
-    process = subprocess.run(
-        argv, capture_output=True, text=True, stdin=subprocess.PIPE, check=False
-    )
-    assert process.returncode == 0, process.stderr
+    # timers runs as long as its standard input is open.
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.wait(60) == 0
     tables = analyse(Capture.open(path))
     armed = tables["wakeups"].location.str.endswith(f"kinds.go:{fixtures.timers_line('early')}")
     assert armed.fillna(False).sum() >= 5, "armed at the start of the program, and seen"

@@ -63,7 +63,10 @@ BY_HANDLER = (
     f"{CR}/internal/source.(*EventHandler[...]).OnUpdate",
     f"{CACHE}.(*processorListener).run",
 )
-BY_RESULT = (f"{PQ}.AddWithOpts", f"{CR}/internal/controller.(*Controller[{SHAPE}]).reconcileHandler")
+BY_RESULT = (
+    f"{PQ}.AddWithOpts",
+    f"{CR}/internal/controller.(*Controller[{SHAPE}]).reconcileHandler",
+)
 BY_CHANNEL = (f"{PQ}.AddWithOpts", f"{CR}/source.(*channel[...]).Start.func2")
 
 QUEUE, METRICS = 0x1000, 0x2000
@@ -201,9 +204,7 @@ class Synthetic:
         )
 
     def sleep(self, goid: int, sleep_ms: float, stack: Sequence[str]) -> int:
-        return self.record(
-            "sleep", goid=goid, sleep_ns=int(sleep_ms * MS), stack=self.stack(stack)
-        )
+        return self.record("sleep", goid=goid, sleep_ns=int(sleep_ms * MS), stack=self.stack(stack))
 
     def descriptor(self, woken: int, parked: Sequence[str], fd: int = 5, tid: int = 1) -> int:
         return self.record(
