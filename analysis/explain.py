@@ -155,11 +155,12 @@ class Explanation:
         versions = [str(target["go_version"] or "")]
         versions += [f"{path.split('/')[-1]} {v}" for path, v in target["modules"].items()]
         share = facts["unknown"] / wakeups if wakeups else 0
+        who = f"{target['name']}, pid {target['pid']}, {duration}"
+        unknown = f"{facts['unknown']:,} unknown ({share:.1%})"
+        answers = f"{facts['continuations']:,} are answers to its own requests"
         lines = [
-            f"{first}   ({target['name']}, pid {target['pid']}, {duration};"
-            f" {', '.join(filter(None, versions))})",
-            f"{facts['unknown']:,} unknown ({share:.1%});"
-            f" {facts['continuations']:,} are answers to its own requests, told with their causes",
+            f"{first}   ({who}; {', '.join(filter(None, versions))})",
+            f"{unknown}; {answers}, told with their causes",
             self._reconcile_head(facts),
         ]
         if not analysis.capture.complete:

@@ -34,9 +34,10 @@ def base_wakeups(capture: CaptureLike, code: Code, receivers: tuple[str, ...]) -
 
     Returns one row for each, in time order: ``ts_ns``; ``kind`` (timer, descriptor, gc); ``tid``;
     ``goid`` (woken goroutine, 0 for none); ``start`` (address of its first function);
-    ``parked_stack`` (hash); ``fd``; ``timer``, ``callback`` and ``function`` (addresses, 0 for none); ``period_ns``;
-    ``due_ns``; ``armed_ns`` and ``armed_period_ns`` (-1 where not known); ``armed_stack`` (hash, 0
-    where not known); ``again`` (the timer fired before and was not armed in between).
+    ``parked_stack`` (hash); ``fd``; ``timer``, ``callback`` and ``function`` (addresses, 0 for
+    none); ``period_ns``; ``due_ns``; ``armed_ns`` and ``armed_period_ns`` (-1 where not known);
+    ``armed_stack`` (hash, 0 where not known); ``again`` (the timer fired before and was not armed
+    in between).
     """
     parts = [_timers(capture, code, receivers), _descriptors(capture), _collections(capture)]
     frame = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)

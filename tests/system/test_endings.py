@@ -26,7 +26,7 @@ def test_a_killed_recorder_leaves_a_capture_that_reads(
     seconds: float, tmp_path: Path, whowoke: Sequence[str]
 ) -> None:
     path = tmp_path / "killed.whowoke"
-    with fixtures.timers(tmp_path, "--ticker=200") as program:
+    with fixtures.timers(tmp_path, "--ticker=50") as program:
         program.start()
         process = start(whowoke, program.pid, path)
         time.sleep(seconds)
