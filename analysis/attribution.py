@@ -7,7 +7,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from whowoke.analysis.causes import BEFORE, UNKNOWN, Cause, Fire, Rule, Rules, locate
+from whowoke.analysis.causes import BEFORE, UNKNOWN, Cause, Rule, Rules
 from whowoke.analysis.chains import Chains
 from whowoke.analysis.frames import (
     NOWHERE,
@@ -21,6 +21,7 @@ from whowoke.analysis.frames import (
 from whowoke.analysis.lookup import MISSING
 from whowoke.analysis.queues import Add, Ready, Reconcile
 from whowoke.analysis.reconciles import Operations
+from whowoke.analysis.sightings import Sightings
 
 # From the moment an item is due to the expiry of the timer that was set for it: scheduling only.
 TIMER_SLACK_NS = 20_000_000
@@ -34,7 +35,6 @@ class Seen:
 
     rule: Rule | None
     place: Place
-    subject: str
     begun: list[Cause] = field(default_factory=list)
     answered: list[int | None] = field(default_factory=list)
     evidence: str = "none"
@@ -48,19 +48,6 @@ class Seen:
 def distinct(causes: Iterable[Cause]) -> list[Cause]:
     """Each cause once, in the order of first appearance."""
     return list(dict.fromkeys(causes))
-
-
-def _tickers(wakeups: pd.DataFrame) -> frozenset[int]:
-    """Rows of timers that come back by themselves.
-
-    A period alone is no proof: ``time.Tick`` in a loop makes a new timer for each wait. So the
-    timer came back, or its goroutine waits for no other one there.
-    """
-    periodic = wakeups[(wakeups["kind"] == "timer") & (wakeups["period_ns"] > 0)]
-    came_back = periodic["timer"].isin(periodic.loc[periodic["again"].astype(bool), "timer"])
-    sites = ["goid", "callback", "function", "parked_stack", "start", "armed_stack"]
-    alone = periodic.groupby(sites)["timer"].transform("nunique") == 1
-    return frozenset(periodic.index[came_back | (alone & (periodic["goid"] != 0))].tolist())
 
 
 def _declared(capture: CaptureLike) -> Place:
@@ -91,46 +78,21 @@ class Attribution:
     ) -> None:
         self.code, self.rules, self.chains, self.operations = code, rules, chains, operations
         self.declared = _declared(capture)
-        self._rows = wakeups.to_dict("records")
-        self._tickers = _tickers(wakeups)
-        self._classes: dict[tuple[object, ...], tuple[Rule | None, Place]] = {}
+        self.sightings = Sightings(wakeups, code, rules, operations.resync_types)
         self._seen: dict[int, Seen] = {}
         self._adds: dict[int, list[Cause]] = {}
-        self._finals: dict[int, list[Cause]] = {}
         self._resync_by_goid: dict[int, Cause] = {}
 
     # ------------------------------------------------------------ wake-ups
 
-    def classify(self, number: int) -> tuple[Rule | None, Place]:
-        """The rule for a wake-up and its own line of code."""
-        row = self._rows[number]
-        ticker = number in self._tickers
-        columns = ("kind", "callback", "function", "parked_stack", "start", "armed_stack")
-        key = (*(row[name] for name in columns), row["armed_period_ns"], ticker)
-        if key not in self._classes:
-            fire = Fire(
-                kind=row["kind"],
-                callback=self.code.function_name(row["callback"]),
-                function=self.code.function_name(row["function"]),
-                woken=self.code.stack(row["parked_stack"], row["start"]),
-                armed=self.code.stack(row["armed_stack"]),
-                period_ns=row["armed_period_ns"],
-                ticker=ticker,
-            )
-            rule = self.rules.first(fire, self.code)
-            symbol = self.code.symbol(row["function"]) if row["function"] else None
-            callback = place(symbol, "callback") if symbol else NOWHERE
-            self._classes[key] = (rule, locate(fire, callback, rule, self.code))
-        return self._classes[key]
-
     def seen(self, number: int) -> Seen:
         """What one wake-up is, without the controllers that it led to."""
         if number not in self._seen:
-            rule, own = self.classify(number)
-            seen = Seen(rule, own, self._subject(number, rule))
+            seen = Seen(*self.sightings.classify(number))
             seen.answered = self.chains.answers.get(number, [])
-            self._decide(number, seen)
+            # Records that make no sense may ask for this one again: they find it undecided.
             self._seen[number] = seen
+            self._decide(number, seen)
         return self._seen[number]
 
     def _decide(self, number: int, seen: Seen) -> None:
@@ -146,47 +108,13 @@ class Attribution:
         elif seen.answered:
             seen.evidence = "stack" if any(a is not None for a in seen.answered) else "none"
         elif rule is not None:
-            where = self._canonical(number, rule, seen.place)
-            seen.begun = [Cause(rule.origin, rule.cause, seen.subject, "", *where)]
+            subject = self.sightings.subject(number)
+            where = self.sightings.usual_place(number)
+            seen.begun = [Cause(rule.origin, rule.cause, subject, "", *where)]
             called = seen.place.kind == "callback" or rule.kind == "gc"
             seen.evidence = "probe" if called else "stack"
         else:
-            seen.begun = [Cause("unknown", "unknown", seen.subject, "", *seen.place)]
-
-    def _subject(self, number: int, rule: Rule | None) -> str:
-        if rule is None or not rule.subject:
-            return ""
-        row = self._rows[number]
-        if rule.subject == "resync_type":
-            return self.operations.resync_types.get(row["goid"], "")
-        frames = (
-            *self.code.stack(row["parked_stack"], row["start"]),
-            *self.code.stack(row["armed_stack"]),
-        )
-        found = self.code.owned_by("library", frames)
-        name = found.function if found else self.code.function_name(row["function"])
-        return self.code.module(name)
-
-    @cached_property
-    def _armed_places(self) -> dict[tuple[object, ...], set[Place]]:
-        """Lines that set the timers on which goroutines wait, by where they wait."""
-        places: dict[tuple[object, ...], set[Place]] = {}
-        for number, row in enumerate(self._rows):
-            if row["kind"] == "timer" and row["parked_stack"]:
-                rule, own = self.classify(number)
-                if rule is not None and own.kind == "armed":
-                    site = (rule.name, row["parked_stack"], row["start"])
-                    places.setdefault(site, set()).add(own)
-        return places
-
-    def _canonical(self, number: int, rule: Rule, own: Place) -> Place:
-        """The line that sets this timer, also for the one that was set before the recording."""
-        row = self._rows[number]
-        if own.kind != "waiting" or row["kind"] != "timer":
-            return own
-        site = (rule.name, row["parked_stack"], row["start"])
-        armed = self._armed_places.get(site, set())
-        return next(iter(armed)) if len(armed) == 1 else own
+            seen.begun = [Cause("unknown", "unknown", "", "", *seen.place)]
 
     def _readied(self, number: int) -> list[tuple[int, int]]:
         activation = self.chains.direct.get(number)
@@ -241,7 +169,7 @@ class Attribution:
 
     def _absorbed(self, number: int) -> list[Cause]:
         """A delay ran out for an item that was not waiting any more."""
-        row = self._rows[number]
+        row = self.sightings.rows[number]
         queue = self.operations.queue_of(row["goid"])
         times, adds = self._delays.get(queue, ([], []))
         index = bisect_right(times, row["due_ns"]) - 1
@@ -257,6 +185,7 @@ class Attribution:
         """Why an item was added."""
         key = id(add)
         if key not in self._adds:
+            self._adds[key] = [UNKNOWN]
             self._adds[key] = self._of_add(add)
         return self._adds[key]
 
@@ -309,8 +238,8 @@ class Attribution:
     def _resyncs(self) -> tuple[list[int], list[Cause]]:
         rule = self.rules.event("informer_resync")
         times, causes = [], []
-        for number, row in enumerate(self._rows):
-            found = self.classify(number)[0]
+        for number, row in enumerate(self.sightings.rows):
+            found = self.sightings.classify(number)[0]
             if found is not None and (found.origin, found.cause) == (rule.origin, rule.cause):
                 times.append(row["ts_ns"])
                 causes.append(self.seen(number).begun[0])

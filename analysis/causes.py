@@ -120,7 +120,9 @@ class Rules:
 
 
 def _rule(row: dict[str, Any]) -> Rule:
-    fields = {key: tuple(item) if isinstance(item, list) else item for key, item in row.items()}
+    fields: dict[str, Any] = {
+        key: tuple(item) if isinstance(item, list) else item for key, item in row.items()
+    }
     return Rule(**fields)
 
 

@@ -95,7 +95,9 @@ class Explanation:
         for row in table.to_dict("records"):
             cause = Cause(*(row[name] for name in Cause._fields))
             rule = self.analysis.rules.about(cause.origin, cause.cause)
-            plain = {str(key): None if pd.isna(value) else value for key, value in row.items()}
+            plain: dict[str, Any] = {
+                str(key): None if pd.isna(value) else value for key, value in row.items()
+            }
             plain["armed_period_ns"] = periods.get(cause)
             plain["continuations"] = answers[cause]
             plain["explanation"] = rule.explanation if rule else ""

@@ -50,7 +50,7 @@ def _frame(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     columns: dict[str, Any] = {}
     for column, dtype in TABLE_BY_NAME[name].dtypes.items():
         values = [row.get(column) for row in rows]
-        columns[column] = integers(values) if dtype == INT else pd.array(values, dtype=dtype)
+        columns[column] = integers(values) if dtype == INT else pd.Series(values, dtype="object")
     return pd.DataFrame(columns)
 
 

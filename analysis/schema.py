@@ -1,7 +1,7 @@
-"""The one definition of every captured record and every exported table.
+"""The one definition of every captured record.
 
-A record's fields stand here once, with dtype, unit and meaning. ``bpf/events.h`` has the same layout
-in C; ``tests/unit/test_schema.py`` compares the two through the DWARF of the compiled header.
+A record's fields stand here once, with dtype, unit and meaning. ``bpf/events.h`` has the same
+layout in C; ``tests/unit/test_schema.py`` compares the two through the DWARF of the compiled header.
 Numbers of kinds are stored in captures: never renumber one, a retired kind leaves a hole.
 """
 
@@ -104,6 +104,7 @@ THREAD_RECORDS = (
             Field("first", "<u8", "argument", "first argument: descriptor or futex address"),
             Field("second", "<u8", "argument", "second argument: futex operation, else as is"),
             Field("result", "<i8", "number", "return value, negative is -errno"),
+            _goid("goid", "goroutine that called, 0 for the scheduler"),
         ),
     ),
     Record(
@@ -114,6 +115,23 @@ THREAD_RECORDS = (
         (),
     ),
     Record(6, "thread_exit", "threads", "sched:sched_process_exit of a thread of the target", ()),
+    Record(
+        7,
+        "signal",
+        "threads",
+        "signal:signal_generate for the target; number is the signal's",
+        (Field("sender_pid", "<u8", "pid", "current process: the sender, unless in an interrupt"),),
+    ),
+    Record(
+        8,
+        "socket_address",
+        "threads",
+        "a socket got a peer by connect or accept4",
+        (
+            Field("fd", "<u8", "fd", "the socket"),
+            _hash("address", "the peer's struct sockaddr"),
+        ),
+    ),
 )
 
 GO_RECORDS = (
@@ -244,6 +262,8 @@ GO_RECORDS = (
             _address("metrics", "that queue's metrics object"),
             *KEY,
             _hash("controller", "name of the controller"),
+            _address("method", "the Reconcile that its interface leads to"),
+            _address("closure", "of a reconcile.Func its function"),
         ),
     ),
     Record(
@@ -285,22 +305,45 @@ GO_RECORDS = (
             _ns("period_ns", "its resync period"),
         ),
     ),
+    Record(
+        50,
+        "watch_event",
+        "go",
+        "a watch stream's decoder has an event",
+        (
+            _hash("event_type", "ADDED, MODIFIED, DELETED, BOOKMARK or ERROR"),
+            Field("object_type", "<u8", "type", "Go type of the object"),
+            *KEY,
+            _hash("resource_version", "resourceVersion of the object"),
+        ),
+    ),
+    Record(
+        51,
+        "http_serve",
+        "go",
+        "net/http serves a request",
+        (
+            _hash("http_method", "GET, POST, ..."),
+            _hash("path", "of its URL, without the query"),
+        ),
+    ),
+    Record(52, "http_handler", "go", "a known handler is entered; the site names it", ()),
 )
 
 RECORDS = THREAD_RECORDS + GO_RECORDS
 RECORD_BY_KIND = {record.kind: record for record in RECORDS}
 RECORD_BY_NAME = {record.name: record for record in RECORDS}
 
-RECORD_SIZE = {"threads": 48, "go": 96}
+RECORD_SIZE = {"threads": 56, "go": 96}
 HEADERS = {"threads": THREAD_HEADER, "go": GO_HEADER}
 
 # What a hash stands for travels once, in records of this layout in a ring of their own.
 TEXT_BYTES = 256
 # A user stack begins with a program counter; a parked goroutine's has return addresses only.
-TEXT_KIND = {"name": 1, "user_stack": 2, "kernel_stack": 3, "parked_stack": 4}
+TEXT_KIND = {"name": 1, "user_stack": 2, "kernel_stack": 3, "parked_stack": 4, "address": 5}
 TEXT_FIELDS = (
     _hash("hash", "what events carry"),
-    Field("kind", "<u4", "enum", "name 1, user stack 2, kernel stack 3, parked stack 4"),
+    Field("kind", "<u4", "enum", "name 1, user stack 2, kernel stack 3, parked stack 4, socket address 5"),
     Field("length", "<u4", "bytes", "used part of data"),
     Field("data", f"V{TEXT_BYTES}", "bytes", "text, or return addresses, innermost first"),
 )

@@ -12,6 +12,8 @@ enum ww_kind {
     WW_SYSCALL = 4,
     WW_THREAD_START = 5,
     WW_THREAD_EXIT = 6,
+    WW_SIGNAL = 7,
+    WW_SOCKET_ADDRESS = 8,
     WW_TIMER_FIRE = 16,
     WW_TIMER_ARM = 17,
     WW_SLEEP = 18,
@@ -28,22 +30,33 @@ enum ww_kind {
     WW_RECONCILE_RESULT = 42,
     WW_INFORMER_EVENT = 48,
     WW_RESYNC_ARM = 49,
+    WW_WATCH_EVENT = 50,
+    WW_HTTP_SERVE = 51,
+    WW_HTTP_HANDLER = 52,
     WW_KINDS = 64,
 };
 
-enum ww_text_kind { WW_NAME = 1, WW_USER_STACK = 2, WW_KERNEL_STACK = 3, WW_PARKED_STACK = 4 };
+enum ww_text_kind {
+    WW_NAME = 1,
+    WW_USER_STACK = 2,
+    WW_KERNEL_STACK = 3,
+    WW_PARKED_STACK = 4,
+    WW_ADDRESS = 5,
+};
 
 #define WW_THREAD_HEADER u64 ts_ns; u32 tid; u16 kind; u16 number
 #define WW_GO_HEADER u64 ts_ns; u64 goid; u32 tid; u16 kind; u16 site
 #define WW_KEY u64 namespace; u64 object_name
 
-/* threads ring: 48 bytes */
-struct ww_thread_waking { WW_THREAD_HEADER; u64 waker_tid; u64 kernel_stack; u64 pad[2]; };
-struct ww_thread_off { WW_THREAD_HEADER; u64 state; u64 pad[3]; };
-struct ww_thread_on { WW_THREAD_HEADER; u64 pad[4]; };
-struct ww_syscall { WW_THREAD_HEADER; u64 duration_ns; u64 first; u64 second; s64 result; };
-struct ww_thread_start { WW_THREAD_HEADER; u64 pad[4]; };
-struct ww_thread_exit { WW_THREAD_HEADER; u64 pad[4]; };
+/* threads ring: 56 bytes */
+struct ww_thread_waking { WW_THREAD_HEADER; u64 waker_tid; u64 kernel_stack; u64 pad[3]; };
+struct ww_thread_off { WW_THREAD_HEADER; u64 state; u64 pad[4]; };
+struct ww_thread_on { WW_THREAD_HEADER; u64 pad[5]; };
+struct ww_syscall { WW_THREAD_HEADER; u64 duration_ns, first, second; s64 result; u64 goid; };
+struct ww_thread_start { WW_THREAD_HEADER; u64 pad[5]; };
+struct ww_thread_exit { WW_THREAD_HEADER; u64 pad[5]; };
+struct ww_signal { WW_THREAD_HEADER; u64 sender_pid; u64 pad[4]; };
+struct ww_socket_address { WW_THREAD_HEADER; u64 fd, address; u64 pad[3]; };
 
 /* go ring: 96 bytes */
 struct ww_timer_fire {
@@ -82,13 +95,22 @@ struct ww_reconcile_start {
     WW_GO_HEADER;
     u64 queue, metrics;
     WW_KEY;
-    u64 controller;
-    u64 pad[4];
+    u64 controller, method, closure;
+    u64 pad[2];
 };
 struct ww_reconcile_return { WW_GO_HEADER; u64 pc; u64 pad[8]; };
 struct ww_reconcile_result { WW_GO_HEADER; u64 requeue; s64 requeue_after_ns; u64 error; u64 pad[6]; };
 struct ww_informer_event { WW_GO_HEADER; u64 old, new, initial; u64 pad[6]; };
 struct ww_resync_arm { WW_GO_HEADER; u64 type_name, period_ns; u64 pad[7]; };
+struct ww_watch_event {
+    WW_GO_HEADER;
+    u64 event_type, object_type;
+    WW_KEY;
+    u64 resource_version;
+    u64 pad[4];
+};
+struct ww_http_serve { WW_GO_HEADER; u64 http_method, path; u64 pad[7]; };
+struct ww_http_handler { WW_GO_HEADER; u64 pad[9]; };
 
 /* texts ring: what a hash stands for, sent once */
 struct ww_text { u64 hash; u32 kind, length; u8 data[WW_TEXT_BYTES]; };

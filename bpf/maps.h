@@ -14,7 +14,7 @@ BPF_TABLE("lru_hash", u64, u8, seen, 65536);
 
 /* Scratch belongs to a thread, not to a CPU: a uprobe program may be preempted. */
 struct ww_thread {
-    u64 enter_ns, first, second;
+    u64 enter_ns, first, second, goid;
     u32 number, inside;
     struct ww_text text;
 };

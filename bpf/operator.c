@@ -94,6 +94,7 @@ int on_reconcile_start(struct pt_regs *ctx)
     u64 controller_hash =
         name_hash(thread, read_u64(controller + CONTROLLER_NAME), read_u64(controller + CONTROLLER_NAME + 8));
     u64 queue = read_u64(controller + CONTROLLER_QUEUE + 8);
+    u64 itab = read_u64(controller + CONTROLLER_DO), data = read_u64(controller + CONTROLLER_DO + 8);
     struct ww_reconcile_start *e = go_record(WW_RECONCILE_START, site, current_goid(g));
     if (!e)
         return 0;
@@ -102,6 +103,8 @@ int on_reconcile_start(struct pt_regs *ctx)
     e->namespace = namespace_hash;
     e->object_name = object_hash;
     e->controller = controller_hash;
+    e->method = read_u64(itab + ITAB_FUN);
+    e->closure = read_u64(data);
     go_submit(e);
     return 0;
 }
@@ -176,5 +179,63 @@ int on_resync_arm(struct pt_regs *ctx)
     e->type_name = type_name;
     e->period_ns = read_u64(reflector + REFLECTOR_RESYNC_PERIOD);
     go_submit(e);
+    return 0;
+}
+
+/* The decoder's results: (watch.EventType, runtime.Object, error). Names lie where ObjectMeta is
+ * embedded second, behind TypeMeta: in every typed object; an unstructured one is too small. */
+int on_watch_event(struct pt_regs *ctx)
+{
+    u32 site = hit_site(ctx);
+    u64 g = ctx->r14, text = WATCH_EVENT_TYPE, length = WATCH_EVENT_TYPE_LENGTH;
+    u64 itab = WATCH_EVENT_ITAB, object = WATCH_EVENT_OBJECT;
+    struct ww_thread *thread = this_thread();
+    u64 type = itab ? read_u64(itab + ITAB_TYPE) : 0;
+    u64 size = type ? read_u64(read_u64(type + PTRTYPE_ELEM) + TYPE_SIZE) : 0;
+    u64 namespace = 0, name = 0, version = 0;
+    u64 event_type = name_hash(thread, text, length);
+    if (size >= OBJECT_MIN_SIZE) {
+        namespace = name_hash(thread, read_u64(object + OBJECT_NAMESPACE),
+                              read_u64(object + OBJECT_NAMESPACE + 8));
+        name = name_hash(thread, read_u64(object + OBJECT_NAME), read_u64(object + OBJECT_NAME + 8));
+        version = name_hash(thread, read_u64(object + OBJECT_VERSION),
+                            read_u64(object + OBJECT_VERSION + 8));
+    }
+    struct ww_watch_event *e = go_record(WW_WATCH_EVENT, site, current_goid(g));
+    if (!e)
+        return 0;
+    e->event_type = event_type;
+    e->object_type = type;
+    e->namespace = namespace;
+    e->object_name = name;
+    e->resource_version = version;
+    go_submit(e);
+    return 0;
+}
+
+int on_http_serve(struct pt_regs *ctx)
+{
+    u32 site = hit_site(ctx);
+    u64 g = ctx->r14, request = HTTP_SERVE_REQUEST;
+    struct ww_thread *thread = this_thread();
+    u64 url = read_u64(request + REQUEST_URL);
+    u64 method = name_hash(thread, read_u64(request + REQUEST_METHOD),
+                           read_u64(request + REQUEST_METHOD + 8));
+    u64 path = name_hash(thread, read_u64(url + URL_PATH), read_u64(url + URL_PATH + 8));
+    struct ww_http_serve *e = go_record(WW_HTTP_SERVE, site, current_goid(g));
+    if (!e)
+        return 0;
+    e->http_method = method;
+    e->path = path;
+    go_submit(e);
+    return 0;
+}
+
+int on_http_handler(struct pt_regs *ctx)
+{
+    u32 site = hit_site(ctx);
+    struct ww_http_handler *e = go_record(WW_HTTP_HANDLER, site, current_goid(ctx->r14));
+    if (e)
+        go_submit(e);
     return 0;
 }

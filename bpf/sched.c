@@ -1,4 +1,4 @@
-/* Threads of the target: made runnable, on and off a CPU, gone.
+/* Threads of the target: made runnable, on and off a CPU, sent signals, gone.
  *
  * All are raw tracepoints. A perf-type program is skipped while another one runs on that CPU, and
  * while anybody reads a BPF map by system call (bpf_disable_instrumentation): wake-ups would be
@@ -72,5 +72,20 @@ int on_sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
         return 0;
     thread_event(WW_THREAD_EXIT, tid, 0);
     threads.delete(&tid);
+    return 0;
+}
+
+/* (int sig, kernel_siginfo *info, task *task, int group, int result): current is the sender. */
+int on_signal_generate(struct bpf_raw_tracepoint_args *ctx)
+{
+    u32 tid = target_tid(ctx->args[2]);
+    if (!tid)
+        return 0;
+    struct ww_signal *e = thread_record(WW_SIGNAL, tid, bpf_ktime_get_ns());
+    if (!e)
+        return 0;
+    e->number = ctx->args[0];
+    e->sender_pid = bpf_get_current_pid_tgid() >> 32;
+    thread_submit(e);
     return 0;
 }

@@ -1,4 +1,7 @@
-/* System calls of the target that wait. Other processes pay one comparison a call. */
+/* System calls of the target that wait or touch the network. Other processes pay one comparison. */
+
+/* struct sockaddr_in6 is the longest that names a peer; of a unix path this much is kept. */
+#define WW_SOCKADDR_BYTES 32
 
 static inline int is_wanted(u64 number)
 {
@@ -18,6 +21,10 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
     u64 registers = ctx->args[0];
     bpf_probe_read_kernel(&thread->first, 8, (void *)(registers + WW_SYSCALL_FIRST));
     bpf_probe_read_kernel(&thread->second, 8, (void *)(registers + WW_SYSCALL_SECOND));
+    u64 g = 0;
+    bpf_probe_read_kernel(&g, 8, (void *)(registers + WW_SYSCALL_G));
+    /* Go's system call stubs keep g in its register; in the scheduler it has the number 0. */
+    thread->goid = G_GOID ? read_u64(g + G_GOID) : 0;
     thread->number = number;
     thread->enter_ns = bpf_ktime_get_ns();
     thread->inside = 1;
@@ -36,6 +43,27 @@ static inline void add_thread(void)
     struct ww_thread_start *e = thread_record(WW_THREAD_START, tid, bpf_ktime_get_ns());
     if (e)
         thread_submit(e);
+}
+
+/* The peer: what connect was given, what accept4 gave back (and is the new descriptor's). */
+static inline void socket_address(struct ww_thread *thread, s64 result)
+{
+    u64 *words = (u64 *)thread->text.data;
+    if (!thread->second || (thread->number == WW_ACCEPT4 && result < 0))
+        return;
+    for (int i = 0; i < WW_SOCKADDR_BYTES / 8; i++)
+        words[i] = 0;
+    if (bpf_probe_read_user(words, WW_SOCKADDR_BYTES, (void *)thread->second))
+        return;
+    u64 address = send_text(&thread->text, WW_ADDRESS, WW_SOCKADDR_BYTES);
+    struct ww_socket_address *e =
+        thread_record(WW_SOCKET_ADDRESS, (u32)bpf_get_current_pid_tgid(), thread->enter_ns);
+    if (!e)
+        return;
+    e->number = thread->number;
+    e->fd = thread->number == WW_ACCEPT4 ? result : thread->first;
+    e->address = address;
+    thread_submit(e);
 }
 
 int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
@@ -60,6 +88,9 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
     e->first = thread->first;
     e->second = thread->second;
     e->result = result;
+    e->goid = thread->goid;
     thread_submit(e);
+    if (thread->number == WW_CONNECT || thread->number == WW_ACCEPT4)
+        socket_address(thread, result);
     return 0;
 }

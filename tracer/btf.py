@@ -27,7 +27,7 @@ def _unsupported(reason: str) -> UnsupportedError:
 
 @cache
 def field_offsets(struct_name: str, fields: tuple[str, ...]) -> dict[str, int]:
-    """Byte offsets of ``fields`` in a struct of the running kernel. UnsupportedError without BTF."""
+    """Byte offsets of ``fields`` in a struct of this kernel; UnsupportedError without BTF."""
     try:
         data = VMLINUX.read_bytes()
     except OSError as err:

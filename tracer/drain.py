@@ -93,8 +93,16 @@ class Drain:
                 found[address] = self._program.symbol(address, is_return_address=is_return_address)
         if found:
             self._writer.symbols(found)
+        if "object_type" in (rows.dtype.names or ()):
+            self._write_types(rows)
         if self._offsets_checked < CHECKED_ADDRESSES and "woken_start" in (rows.dtype.names or ()):
             self._check_offsets(rows)
+
+    def _write_types(self, rows: npt.NDArray[np.void]) -> None:
+        new = {int(address) for address in np.unique(rows["object_type"])} - self._symbols - {0}
+        self._symbols |= new
+        if new:
+            self._writer.strings({a: self._program.symbols.type_name(a) for a in new})
 
     def _check_offsets(self, rows: npt.NDArray[np.void]) -> None:
         """Goroutines start at functions: if these don't, the offsets are not this program's."""

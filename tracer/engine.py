@@ -33,19 +33,26 @@ TRACEPOINTS = {
     "sys_enter": "on_sys_enter",
     "sched_switch": "on_sched_switch",
     "sched_waking": "on_sched_waking",
+    "signal_generate": "on_signal_generate",
 }
 
-# System calls that wait: arch/x86/entry/syscalls/syscall_64.tbl.
+# System calls that wait or touch the network: arch/x86/entry/syscalls/syscall_64.tbl.
 SYSCALLS = {
+    "read": 0,
+    "write": 1,
     "nanosleep": 35,
+    "connect": 42,
+    "sendto": 44,
+    "recvfrom": 45,
     "futex": 202,
     "clock_nanosleep": 230,
     "epoll_wait": 232,
     "epoll_pwait": 281,
+    "accept4": 288,
     "epoll_pwait2": 441,
 }
-# Offsets of di and si in struct pt_regs, x86-64.
-SYSCALL_ARGUMENTS = {"WW_SYSCALL_FIRST": 112, "WW_SYSCALL_SECOND": 104}
+# Offsets of di, si and r14 (Go's g) in struct pt_regs, x86-64.
+SYSCALL_REGISTERS = {"WW_SYSCALL_FIRST": 112, "WW_SYSCALL_SECOND": 104, "WW_SYSCALL_G": 8}
 
 MAPS = ("threads_ring", "go_ring", "texts_ring", "lost", "hits", "threads")
 
@@ -60,11 +67,13 @@ def macros(plan: Plan, tgid: int) -> dict[str, str]:
         "WW_MAX_ITEMS": "8",
         "WW_TGID": str(tgid),
         "WW_SYSCALLS": f"({wanted})",
+        "WW_CONNECT": str(SYSCALLS["connect"]),
+        "WW_ACCEPT4": str(SYSCALLS["accept4"]),
     }
-    arguments = {name: str(offset) for name, offset in SYSCALL_ARGUMENTS.items()}
+    registers = {name: str(offset) for name, offset in SYSCALL_REGISTERS.items()}
     task = field_offsets("task_struct", ("pid", "tgid"))
     fields = {f"TASK_{name.upper()}": str(offset) for name, offset in task.items()}
-    return plan.macros | sizes | limits | arguments | fields
+    return {"G_GOID": "0"} | plan.macros | sizes | limits | registers | fields
 
 
 class Engine:

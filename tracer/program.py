@@ -33,7 +33,7 @@ class Program:
             if self.table
             else Plan([], {}, (), [f"{reason}: only threads and system calls are recorded"])
         )
-        self.symbols = Symbols(self.table, self.bias)
+        self.symbols = Symbols(self.elf, self.table, self.bias)
         self._lines = {
             planned.site.address + self.bias: planned.line_address + self.bias
             for planned in self.plan.sites

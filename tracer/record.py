@@ -18,6 +18,7 @@ from whowoke.tracer.launch import Launched
 from whowoke.tracer.options import RecordOptions, RecordSummary, default_output
 from whowoke.tracer.probes import versions_of
 from whowoke.tracer.program import Program
+from whowoke.tracer.sockets import open_sockets
 from whowoke.tracer.target import Target
 
 DRAIN_INTERVAL_S = 0.1
@@ -155,6 +156,7 @@ def _metadata(program: Program) -> dict[str, object]:
         "executable": target.executable,
         "command": target.command_line,
         "threads": target.thread_ids(),
+        "sockets": open_sockets(target),
         "build_id": program.elf.build_id,
         "go_version": info.go_version,
         "main_module": info.main.path,

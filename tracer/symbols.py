@@ -15,7 +15,10 @@ import numpy.typing as npt
 
 from whowoke.analysis import schema
 from whowoke.analysis.capture import Frame
+from whowoke.tracer.elf import ElfFile
+from whowoke.tracer.gotypes import type_name
 from whowoke.tracer.pclntab import FunctionTable
+from whowoke.tracer.sockets import socket_address
 
 UNKNOWN = Frame("", "", 0)
 
@@ -26,7 +29,8 @@ class Symbols:
     Without a function table only the kernel's addresses are known.
     """
 
-    def __init__(self, table: FunctionTable | None, bias: int) -> None:
+    def __init__(self, elf: ElfFile, table: FunctionTable | None, bias: int) -> None:
+        self._elf = elf
         self._table = table
         self._bias = bias
 
@@ -63,6 +67,12 @@ class Symbols:
         rows.sort()
         return [address for address, _ in rows], [name for _, name in rows]
 
+    def type_name(self, address: int) -> str:
+        """Name of a Go type, such as ``*v1.ConfigMap``, by the address of its descriptor."""
+        if self._table is None:
+            return ""
+        return type_name(self._elf, self._table.module, address - self._bias)
+
     def stack(self, kind: int, data: bytes) -> list[Frame]:
         """All frames of a stack that came as text, innermost first, inlined calls expanded."""
         addresses = struct.unpack(f"<{len(data) // 8}Q", data[: len(data) // 8 * 8])
@@ -86,6 +96,8 @@ def split_texts(
         data = row["data"].tobytes()[: int(row["length"])]
         if row["kind"] == schema.TEXT_KIND["name"]:
             strings[int(row["hash"])] = data.decode("utf-8", "replace")
+        elif row["kind"] == schema.TEXT_KIND["address"]:
+            strings[int(row["hash"])] = socket_address(data)
         else:
             stacks[int(row["hash"])] = symbols.stack(int(row["kind"]), data)
     return strings, stacks
@@ -97,6 +109,8 @@ CODE_ADDRESSES = {
     "function": False,
     "woken_start": False,
     "new_start": False,
+    "method": False,
+    "closure": False,
     "pc": False,
     "caller": True,
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.synthetic import (
+from tests.unit.go_stacks import (
     AFTER_FUNC,
     CACHE,
     H2,
@@ -14,8 +14,8 @@ from tests.unit.synthetic import (
     PQ,
     SEND_TIME,
     SLEEP,
-    Synthetic,
 )
+from tests.unit.synthetic import Synthetic
 from whowoke.analysis.causes import load_rules
 from whowoke.analysis.columns import TABLE_BY_NAME
 from whowoke.analysis.frames import Code, matches, plain_name
@@ -79,7 +79,9 @@ def only_wakeup(capture):
     return row
 
 
-@pytest.mark.parametrize("rule,origin,cause,parked,more", TIMERS, ids=[t[0] for t in TIMERS])
+@pytest.mark.parametrize(
+    ("rule", "origin", "cause", "parked", "more"), TIMERS, ids=[t[0] for t in TIMERS]
+)
 def test_timer(rule, origin, cause, parked, more):
     c = Synthetic()
     c.at(5).fire(10 if parked else 0, parked, **more)
@@ -90,7 +92,7 @@ def test_timer(rule, origin, cause, parked, more):
     )
 
 
-@pytest.mark.parametrize("rule,origin,cause,parked", DESCRIPTORS)
+@pytest.mark.parametrize(("rule", "origin", "cause", "parked"), DESCRIPTORS)
 def test_descriptor(rule, origin, cause, parked):
     c = Synthetic()
     c.at(5).descriptor(10, parked)
@@ -114,12 +116,11 @@ def test_every_rule_says_what_it_is_and_gives_a_cause_of_the_documents():
     documented = TABLE_BY_NAME["wakeups"].dtypes
     assert {"origin", "cause"} <= set(documented)
     for rule in load_rules().rules:
-        assert (
-            rule.explanation
-            and rule.versions
-            and rule.kind in {"timer", "descriptor", "gc", "queue"}
-        )
-        assert rule.cause.split(".")[0] and rule.origin
+        assert rule.explanation
+        assert rule.versions
+        assert rule.kind in {"timer", "descriptor", "gc", "queue"}
+        assert rule.cause.split(".")[0]
+        assert rule.origin
 
 
 def test_what_no_rule_fits_is_unknown_with_its_evidence():
@@ -127,7 +128,8 @@ def test_what_no_rule_fits_is_unknown_with_its_evidence():
     c.at(5).fire(10, ("runtime.selectgo", "k8s.io/client-go/tools/events.(*x).loop@7"))
     row = only_wakeup(c)
     assert (row["origin"], row["cause"], row["evidence"]) == ("unknown", "unknown", "none")
-    assert row["location"].endswith(":7") and row["location_kind"] == "waiting"
+    assert row["location"].endswith(":7")
+    assert row["location_kind"] == "waiting"
 
 
 def test_a_timer_that_wakes_nobody_and_was_set_unseen_is_unknown():
@@ -217,7 +219,8 @@ def test_a_stack_that_was_cut_is_known_by_its_goroutines_start():
 def test_names_are_matched_without_type_arguments():
     assert plain_name(f"{PQ}.logState").endswith("priorityqueue.(*priorityqueue[...]).logState")
     assert plain_name("gopkg.in/yaml%2ev3.F[a[b], c].G") == "gopkg.in/yaml.v3.F[...].G"
-    assert matches("a.(*T).run", "a.(*T).run.func1") and matches("a.(*T).run", "a.(*T).run-fm")
+    assert matches("a.(*T).run", "a.(*T).run.func1")
+    assert matches("a.(*T).run", "a.(*T).run-fm")
     assert not matches("a.(*T).watch", "a.(*T).watchList")
 
 

@@ -1,6 +1,6 @@
 """Causes handed from goroutine to goroutine."""
 
-from tests.unit.synthetic import (
+from tests.unit.go_stacks import (
     AFTER_FUNC,
     IN_CHANNEL,
     IN_LOCK,
@@ -10,8 +10,8 @@ from tests.unit.synthetic import (
     IN_RENEW,
     IN_ROUND_TRIP,
     IN_WATCH,
-    Synthetic,
 )
+from tests.unit.synthetic import Synthetic
 from whowoke.analysis.model import Analysis, analyse
 
 

@@ -5,8 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.unit.synthetic import (
-    ADDER,
+from tests.unit.go_stacks import (
     BY_CHANNEL,
     IN_CHANNEL,
     IN_GET,
@@ -15,9 +14,8 @@ from tests.unit.synthetic import (
     IN_READ_LOOP,
     IN_RENEW,
     IN_ROUND_TRIP,
-    MS,
-    Synthetic,
 )
+from tests.unit.synthetic import ADDER, MS, Synthetic
 from tests.unit.test_threads import run
 from whowoke.analysis.chunks import Frame
 from whowoke.analysis.explain import explain

@@ -1,46 +1,19 @@
 """Queues and reconciles: which adds led to which reconcile, and why they were made."""
 
-from tests.unit.synthetic import (
-    ADDER,
+from tests.unit.go_stacks import (
     BY_CHANNEL,
     BY_HANDLER,
     BY_RESULT,
-    HANDLER,
-    IN_ADD_BUFFER,
-    IN_CHANNEL,
-    IN_GET,
     IN_LISTENER,
-    IN_POLLER,
     IN_POP,
     IN_READ_LOOP,
     IN_RESYNC,
-    IN_WAITING,
     IN_WATCH,
-    MS,
-    PQ,
-    WAITING,
-    WORKER,
-    Synthetic,
 )
+from tests.unit.scenes import due, reasons, reconciles, resynced, ticked, watched
+from tests.unit.synthetic import ADDER, HANDLER, MS, WORKER, Synthetic
 from whowoke.analysis.causes import BEFORE
 from whowoke.analysis.model import Analysis, analyse
-
-
-def reconciles(capture):
-    return analyse(capture)["reconciles"]
-
-
-def reasons(capture):
-    """(triggers, causes) of each reconcile."""
-    frame = reconciles(capture)
-    return list(zip(frame["triggers"], frame["causes"], strict=True))
-
-
-def due(c, ms, *names, waits=IN_WAITING, due_ns=None):
-    """The delays of these items run out: one timer, which finds them all."""
-    c.at(ms).fire(WAITING, waits, period_ms=10, due_ns=due_ns, timer=int(ms * 10))
-    for name in names:
-        c.item_ready(WAITING, name)
 
 
 def requeueing(periods=3, **result):
@@ -120,31 +93,6 @@ def test_an_error_counts_before_a_delay():
     assert reconciles(c)["result"].tolist() == ["error"]
 
 
-def watched(c, ms, name, new=2):
-    """A watch event comes in and is handed on until a handler adds the item."""
-    c.at(ms).descriptor(50, IN_READ_LOOP)
-    c.ready(50, 60, IN_WATCH)
-    c.ready(60, 61, IN_POP)
-    c.ready(61, HANDLER, IN_LISTENER)
-    c.informer(HANDLER, 1, new)
-    c.add(HANDLER, name, BY_HANDLER)
-    c.ready(HANDLER, ADDER, IN_ADD_BUFFER)
-    c.item_ready(ADDER, name)
-
-
-def resynced(c, ms, *names):
-    c.at(ms).fire(80, IN_RESYNC, timer=int(ms))
-    c.ready(80, 61, IN_POP)
-    c.ready(61, HANDLER, IN_LISTENER)
-    for name in names:
-        c.informer(HANDLER, 5, 5)
-        c.add(HANDLER, name, BY_HANDLER)
-    c.record("resync_arm", goid=80, type_name=c.text("*v1.Pod"), period_ns=10 * MS)
-    c.ready(HANDLER, ADDER, IN_ADD_BUFFER)
-    for name in names:
-        c.item_ready(ADDER, name)
-
-
 def test_a_watch_event():
     c = Synthetic()
     watched(c, 5, "a")
@@ -208,17 +156,6 @@ def test_the_initial_list_is_a_relist():
     assert reasons(c) == [(1, "informer.relist")]
 
 
-def ticked(c, ms, *names):
-    """The operator's poller hands events to a channel source, whose goroutine adds them."""
-    c.at(ms).fire(40, IN_POLLER, period_ms=10, timer=4)
-    c.ready(40, 41, IN_CHANNEL)
-    c.ready(41, 42, IN_CHANNEL)
-    for name in names:
-        c.add(42, name, BY_CHANNEL)
-    for name in names:
-        c.item_ready(ADDER, name)
-
-
 def test_a_ticker_through_a_channel_source():
     c = Synthetic()
     for ms in (10, 20, 30, 40, 50):
@@ -237,87 +174,6 @@ def test_a_tick_that_adds_nothing_belongs_to_the_same_row():
     ticked(c, 20, "a")
     c.reconcile("a")
     assert analyse(c)["causes"][["wakeups", "reconciles"]].values.tolist() == [[2, 1]]
-
-
-def test_adds_that_were_merged_are_all_named():
-    c = Synthetic()
-    ticked(c, 10, "a")
-    watched(c, 11, "a")
-    resynced(c, 12, "a")
-    c.reconcile("a")
-    assert reasons(c) == [(3, "operator.ticker;watch.event;informer.resync")]
-
-
-def test_an_immediate_add_absorbs_a_waiting_requeue():
-    c = Synthetic()
-    c.at(1).reconcile("a", after_ms=20)
-    resynced(c, 10, "a")
-    c.reconcile("a", after_ms=20)
-    due(c, 31.2, "a")
-    c.reconcile("a")
-    assert reasons(c) == [(0, "unknown"), (1, "informer.resync"), (1, "requeue.after")]
-
-
-def test_the_timer_of_an_absorbed_requeue_still_belongs_to_it():
-    c = Synthetic()
-    c.at(1).reconcile("a", after_ms=20, line=5)
-    due_ns = c.now + 20 * MS
-    resynced(c, 10, "a")
-    c.reconcile("a")
-    due(c, 23, due_ns=due_ns)
-    wakeup = analyse(c)["wakeups"].iloc[-1]
-    assert (wakeup["cause"], wakeup["location"]) == ("requeue.after", "main.go:5")
-
-
-def test_a_requeue_that_was_due_while_the_item_waited_is_a_trigger_too():
-    c = Synthetic()
-    c.at(1).reconcile("a", after_ms=10)
-    resynced(c, 10, "a")
-    due(c, 14)
-    c.at(20).reconcile("a")
-    assert reasons(c)[1] == (2, "requeue.after;informer.resync")
-
-
-def test_the_shorter_of_two_delays_counts():
-    c = Synthetic()
-    c.at(1).reconcile("a", after_ms=50, line=5)
-    c.at(5).add(42, "a", (f"{PQ}.AddWithOpts", "main.soon@8"), after_ms=5)
-    due(c, 11, "a")
-    c.reconcile("a")
-    assert reasons(c)[1] == (1, "operator.timer")
-    wakeup = analyse(c)["wakeups"].iloc[-1]
-    assert (wakeup["function"], wakeup["location"]) == ("main.soon", "main.soon.go:8")
-
-
-def test_an_add_just_before_the_get_that_came_too_late_is_of_the_next_reconcile():
-    c = Synthetic()
-    ticked(c, 10, "a")
-    c.descriptor(50, IN_READ_LOOP)
-    c.ready(50, 60, IN_WATCH)
-    c.ready(60, HANDLER, IN_LISTENER)
-    c.informer(HANDLER, 1, 2)
-    c.add(HANDLER, "a", BY_HANDLER)
-    c.reconcile("a")
-    c.item_ready(ADDER, "a")
-    c.reconcile("a")
-    assert reasons(c) == [(1, "operator.ticker"), (1, "watch.event")]
-
-
-def test_an_add_by_reconcile_itself_has_all_causes_of_that_reconcile():
-    c = Synthetic()
-    ticked(c, 10, "a")
-    watched(c, 11, "a")
-    c.get("a")
-    c.ready(ADDER, WORKER, IN_GET)
-    c.record(
-        "reconcile_start", goid=WORKER, queue=0x1000, metrics=0x2000,
-        controller=c.text("web"), **c.key("a"),
-    )  # fmt: skip
-    c.add(WORKER, "b", (f"{PQ}.AddWithOpts", "main.(*Web).Reconcile", *BY_RESULT[1:]))
-    c.record("reconcile_result", goid=WORKER)
-    c.item_ready(ADDER, "b")
-    c.reconcile("b")
-    assert reasons(c)[1] == (1, "operator.ticker;watch.event")
 
 
 def test_a_reconcile_that_was_running_at_the_attach_explains_its_requeue():
@@ -358,20 +214,6 @@ def test_an_add_without_a_known_chain_is_unknown():
     assert Analysis(c).named.reconciles[0][0].subject == ""
 
 
-def test_keys_and_queues_do_not_mix():
-    c = Synthetic()
-    ticked(c, 10, "a")
-    c.reconcile("a")
-    c.at(11).add(42, "a", BY_CHANNEL, queue=0x3000)
-    c.item_ready(ADDER, "a", metrics=0x4000)
-    c.reconcile("a", queue=0x3000, metrics=0x4000, controller="db")
-    frame = reconciles(c)
-    assert frame["controller"].tolist() == ["web", "db"]
-    assert frame["causes"].tolist() == ["operator.ticker"] * 2
-    causes = analyse(c)["causes"]
-    assert sorted(causes["controller"]) == ["db", "web"], "both are named"
-
-
 def test_a_reconcile_that_was_not_finished_has_no_end():
     c = Synthetic()
     c.at(1).record(
@@ -380,19 +222,6 @@ def test_a_reconcile_that_was_not_finished_has_no_end():
     frame = reconciles(c)
     assert frame["result"].tolist() == ["unknown"]
     assert frame["end_ns"].isna().all()
-
-
-def test_the_queue_table_has_every_operation():
-    c = Synthetic()
-    ticked(c, 10, "a")
-    c.reconcile("a", after_ms=5)
-    queue = analyse(c)["queue"]
-    assert queue["operation"].tolist() == ["add", "ready", "get", "add", "done"]
-    assert queue["reconcile_id"].tolist()[:3] == [1, 1, 1]
-    assert queue["cause"].tolist() == [*["operator.ticker"] * 3, "requeue.after", "operator.ticker"]
-    assert queue["wakeup_id"].tolist()[0] == 1
-    assert set(queue["controller"]) == {"web"} and set(queue["name"]) == {"a"}
-    assert queue["after_ns"].tolist()[3] == 5 * MS
 
 
 def test_gaps_of_a_cause_are_of_one_object():

@@ -33,7 +33,7 @@ def test_no_points():
 
 
 @pytest.mark.parametrize(
-    "facts,expected",
+    ("facts", "expected"),
     [
         ((2, 100, 0, False, True, True), ""),
         ((3, 100, 1, False, True, True), "fixed_rate"),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.unit.synthetic import IN_POLLER, MS, Synthetic
+from tests.unit.go_stacks import IN_POLLER
+from tests.unit.synthetic import MS, Synthetic
 from whowoke.analysis.model import Analysis, analyse
 from whowoke.analysis.threadwakeups import thread_wakeups
 
@@ -102,7 +103,8 @@ def test_without_thread_records_nothing_is_said_of_the_process():
     c = Synthetic()
     c.at(100).fire(7, IN_POLLER)
     wakeups = analyse(c)["wakeups"]
-    assert wakeups["woke_process"].isna().all() and wakeups["episode_id"].isna().all()
+    assert wakeups["woke_process"].isna().all()
+    assert wakeups["episode_id"].isna().all()
 
 
 def test_a_thread_on_which_no_wakeup_happens_is_a_carrier():
@@ -122,7 +124,8 @@ def test_a_thread_on_which_no_wakeup_happens_is_a_carrier():
     assert frame["carrier"].tolist() == [False, True, True]
     assert frame["context"].tolist() == ["hrtimer", "futex", "hrtimer"]
     assert frame["waker_tid"].isna().tolist() == [True, False, True]
-    assert frame["wakeup_id"].tolist()[0] == 1 and frame["wakeup_id"].isna().tolist()[1]
+    assert frame["wakeup_id"].tolist()[0] == 1
+    assert frame["wakeup_id"].isna().tolist()[1]
     assert analyse(c)["episodes"]["carriers"].tolist() == [1]
 
 
@@ -152,7 +155,7 @@ def test_a_wakeup_after_a_preemption_is_served_by_the_same_thread_wakeup():
 
 
 @pytest.mark.parametrize(
-    "functions,context",
+    ("functions", "context"),
     [
         (HRTIMER, "hrtimer"),
         (FUTEX, "futex"),

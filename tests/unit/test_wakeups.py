@@ -1,13 +1,7 @@
 """Timers, descriptors and collections as rows, with what armed them."""
 
-from tests.unit.synthetic import (
-    IN_METRICS,
-    IN_POLLER,
-    IN_READ_LOOP,
-    MS,
-    SLEEP,
-    Synthetic,
-)
+from tests.unit.go_stacks import IN_METRICS, IN_POLLER, IN_READ_LOOP, SLEEP
+from tests.unit.synthetic import MS, Synthetic
 from whowoke.analysis.model import Analysis, analyse
 
 
