@@ -107,7 +107,7 @@ class Attribution:
             seen.evidence = "stack"
         elif seen.answered:
             seen.evidence = "stack" if any(a is not None for a in seen.answered) else "none"
-        elif rule is not None:
+        elif rule is not None and not (rule.decided_by == "readied" and self._is_blind(number)):
             subject = self.sightings.subject(number)
             where = self.sightings.usual_place(number)
             seen.begun = [Cause(rule.origin, rule.cause, subject, "", *where)]
@@ -115,6 +115,10 @@ class Attribution:
             seen.evidence = "probe" if called else "stack"
         else:
             seen.begun = [Cause("unknown", "unknown", "", "", *seen.place)]
+
+    def _is_blind(self, number: int) -> bool:
+        activation = self.chains.direct.get(number)
+        return activation is not None and self.chains.is_blind(activation)
 
     def _readied(self, number: int) -> list[tuple[int, int]]:
         activation = self.chains.direct.get(number)
@@ -156,7 +160,7 @@ class Attribution:
 
     @cached_property
     def _delays(self) -> dict[int | None, tuple[list[int], list[Add]]]:
-        """Delayed adds by the time they are due, of each queue and (None) of all."""
+        """Delayed adds by the time they are due: of each queue, and for None of all."""
         delayed = [a for a in self.operations.queues.adds if a.after_ns and a.due_ns is not None]
         delayed.sort(key=lambda add: add.due_ns or 0)
         tables: dict[int | None, tuple[list[int], list[Add]]] = {None: ([], [])}
@@ -171,6 +175,8 @@ class Attribution:
         """A delay ran out for an item that was not waiting any more."""
         row = self.sightings.rows[number]
         queue = self.operations.queue_of(row["goid"])
+        if queue is None and len(self._delays) > 2:
+            return [UNKNOWN]
         times, adds = self._delays.get(queue, ([], []))
         index = bisect_right(times, row["due_ns"]) - 1
         if index >= 0 and row["due_ns"] - times[index] <= TIMER_SLACK_NS:

@@ -13,7 +13,13 @@ from whowoke.analysis.frames import CaptureLike, Code
 SAME_CALL_NS = 1_000_000
 
 # In the order in which they come where they have the same time.
-FIRE, DESCRIPTOR, READY, NEW = range(4)
+LOSING, SEEING, FIRE, DESCRIPTOR, READY, NEW = range(6)
+
+# Without these it isn't seen who made whom ready. Their programs are named after them.
+LINKS = ("timer_fire", "netpoll_ready", "goroutine_ready", "goroutine_new")
+# Losses are counted once a second: records before the count, so long, may have been lost.
+COUNTED_NS = 1_200_000_000
+FOREVER = 1 << 62
 
 
 @dataclass
@@ -34,6 +40,12 @@ class Chains:
     causes: dict[int, list[int | None]] = field(default_factory=dict)
     direct: dict[int, Activation] = field(default_factory=dict)
     answers: dict[int, list[int | None]] = field(default_factory=dict)
+    blind: list[tuple[int, int]] = field(default_factory=list)
+
+    def is_blind(self, activation: Activation) -> bool:
+        """Whether links may have been lost while a goroutine was at work."""
+        start, end = activation.start_ns, activation.end_ns
+        return any(start < last and first < end for first, last in self.blind)
 
     def cause(self, goid: int, ts_ns: int) -> int | None:
         """The wake-up that this goroutine's work follows from at that time."""
@@ -66,6 +78,17 @@ class _Walk:
         self._woken_by_timer: dict[int, tuple[int, int]] = {}
         self._called_by_timer: dict[int, tuple[int, int]] = {}
         self._waits: dict[tuple[int, int], str] = {}
+        self._blind = 0
+
+    def blind(self, ts: int, losing: bool) -> None:
+        """Links are being lost, or no more: what goroutines go on for isn't known."""
+        self._blind += 1 if losing else -1
+        for goid, cause in self._current.items():
+            if cause is not None:
+                self.chains.hand(goid, ts, None)
+        self._current.clear()
+        self._woken_by_timer.clear()
+        self._called_by_timer.clear()
 
     def waits_for(self, stack_id: int, start: int) -> str:
         """``lock``, ``answer``, ``own_answer``, ``stream`` or nothing known."""
@@ -128,13 +151,14 @@ class _Walk:
 
     def _start(self, ts: int, goid: int, wakeup: int) -> None:
         self._hand(ts, goid, wakeup)
-        activation = Activation(goid, ts, 1 << 62)
+        activation = Activation(goid, ts, FOREVER)
         self.chains.direct[wakeup] = self._serving[goid] = activation
 
     def _hand(self, ts: int, goid: int, cause: int | None) -> None:
         before = self._serving.pop(goid, None)
         if before is not None:
             before.end_ns = ts
+        cause = None if self._blind else cause
         self._current[goid] = cause
         self.chains.hand(goid, ts, cause)
 
@@ -146,8 +170,18 @@ def follow(capture: CaptureLike, wakeups: pd.DataFrame, code: Code, rules: Rules
     ``function``; causes are numbers of its rows.
     """
     walk = _Walk(wakeups, code, rules)
-    for order, ts, tid, goid, *rest in _events(capture, wakeups):
-        if order == FIRE:
+    walk.chains.blind = _blind_times(capture)
+    marks = [
+        (order, ts, 0, 0)
+        for span in walk.chains.blind
+        for order, ts in zip((LOSING, SEEING), span, strict=True)
+    ]
+    events: list[tuple[int, ...]] = [*marks, *_events(capture, wakeups)]
+    events.sort(key=lambda event: (event[1], event[0]))
+    for order, ts, tid, goid, *rest in events:
+        if order in (LOSING, SEEING):
+            walk.blind(ts, order == LOSING)
+        elif order == FIRE:
             walk.fire(ts, tid, rest[0], goid, rest[1])
         elif order == DESCRIPTOR:
             walk.descriptor(ts, rest[0], goid, walk.waits_for(rest[1], rest[2]))
@@ -188,5 +222,20 @@ def _events(capture: CaptureLike, wakeups: pd.DataFrame) -> list[tuple[int, ...]
             events.append((FIRE, ts, tid, goid, number, function))
         else:
             events.append((DESCRIPTOR, ts, tid, goid, number, stack, start))
-    events.sort(key=lambda event: (event[1], event[0]))
     return events
+
+
+def _blind_times(capture: CaptureLike) -> list[tuple[int, int]]:
+    """From when to when links may have been lost: a probe was missing, full or taken off."""
+    sites = capture.metadata.get("sites")
+    if isinstance(sites, list):
+        probes = {site.get("probe") for site in sites if isinstance(site, dict)}
+        if not probes.issuperset(LINKS):
+            return [(0, FOREVER)]
+    losses = capture.losses
+    rows = zip(losses["ts_ns"].tolist(), losses["kind"].tolist(), strict=True)
+    return [
+        (ts - COUNTED_NS, FOREVER if kind.startswith("over budget") else ts)
+        for ts, kind in rows
+        if any(link in kind for link in LINKS)
+    ]

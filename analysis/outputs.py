@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from whowoke.analysis.causes import Cause
-from whowoke.analysis.columns import INT
+from whowoke.analysis.columns import INT, TEXT
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.nullable import ids, integers, nullable, unless_missing
 from whowoke.analysis.queues import Add, Done, Get, Ready, Reconcile
@@ -32,7 +32,14 @@ def tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
         "stacks": stack_rows(analysis),
         "losses": analysis.capture.losses,
     }
-    return {name: conform(TABLE_BY_NAME[name], frame) for name, frame in frames.items()}
+    return {name: _conformed(name, frame) for name, frame in frames.items()}
+
+
+def _conformed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with all columns of its table; a text that is empty is not known."""
+    table = conform(TABLE_BY_NAME[name], frame)
+    texts = [column for column, dtype in table.dtypes.items() if dtype == TEXT]
+    return table.assign(**{str(text): table[text].replace("", pd.NA) for text in texts})
 
 
 def names(causes: Iterable[Cause]) -> str:

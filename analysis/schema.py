@@ -343,7 +343,12 @@ TEXT_BYTES = 256
 TEXT_KIND = {"name": 1, "user_stack": 2, "kernel_stack": 3, "parked_stack": 4, "address": 5}
 TEXT_FIELDS = (
     _hash("hash", "what events carry"),
-    Field("kind", "<u4", "enum", "name 1, user stack 2, kernel stack 3, parked stack 4, socket address 5"),
+    Field(
+        "kind",
+        "<u4",
+        "enum",
+        "name 1, user stack 2, kernel stack 3, parked stack 4, socket address 5",
+    ),
     Field("length", "<u4", "bytes", "used part of data"),
     Field("data", f"V{TEXT_BYTES}", "bytes", "text, or return addresses, innermost first"),
 )

@@ -41,7 +41,8 @@ class Threads:
         self.on_tid, self.on_start, self.on_end = self._stays()
 
     def _stays(self) -> tuple[Rows, Rows, Rows]:
-        on = self.kind == ON
+        # A new thread is first seen on a CPU.
+        on = np.isin(self.kind, (ON, START))
         relevant = on | np.isin(self.kind, (OFF, EXIT))
         on, ts, tid = on[relevant], self.ts[relevant], self.tid[relevant]
         first, last = edges(tid)
@@ -136,7 +137,7 @@ def _active_times(threads: Threads) -> tuple[Rows, Rows]:
         column[keep] for column in (threads.ts, threads.tid, threads.active, threads.kind)
     )
     first, last = edges(tid)
-    # Only who could run before is switched; waking and start come to one that could not.
+    # Only who could run before is switched; waking comes to one that could not.
     before = np.where(first, np.isin(kind, (OFF, ON, EXIT)), _shifted(active))
     begins, stops = active & ~before, before & ~active
     start = np.r_[ts[begins], np.full(int((first & before).sum()), threads.start_ns)]

@@ -107,16 +107,18 @@ def _context(functions: list[str], rules: Rules) -> str:
 def syscalls(capture: CaptureLike) -> pd.DataFrame:
     """Every finished system call that was recorded.
 
-    Returns ``ts_ns``, ``duration_ns``, ``tid``, ``name``, ``fd`` (where it has one), ``result``.
+    Returns ``ts_ns``; ``duration_ns``; ``tid``; ``goroutine_id``; ``name``; ``fd`` (where it has
+    one); ``result``.
     """
     rows = capture.records("syscall")
-    number = rows["number"]
+    number, goid = rows["number"], rows["goid"].astype(np.int64)
     names = {n: SYSCALLS.get(n, f"number {n}") for n in np.unique(number).tolist()}
     return pd.DataFrame(
         {
             "ts_ns": rows["ts_ns"].astype(np.int64),
             "duration_ns": rows["duration_ns"].astype(np.int64),
             "tid": rows["tid"],
+            "goroutine_id": nullable(goid, goid != 0),
             "name": [names[n] for n in number.tolist()],
             "fd": nullable(rows["first"].astype(np.int64), np.isin(number, DESCRIPTOR_CALLS)),
             "result": rows["result"],

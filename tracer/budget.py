@@ -5,6 +5,7 @@ The cost of a hit was measured on Linux 6.18 (see shared facts in ARCHITECTURE.m
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from whowoke.analysis.capture import Loss
 from whowoke.tracer.engine import Engine
@@ -20,19 +21,16 @@ class Budget:
         self._engine = engine
         self._share = share
         self._tiers = list(TIERS)
-        sites = engine.plan.sites
-        costs = [HIT_COST_NS.get(planned.site.kind, HIT_COST_NS["other"]) for planned in sites]
-        self._costs_ns = np.array(costs, "<u8")
-        self._hits = np.zeros(len(sites), "<u8")
+        self._spent_ns = 0
         self._checked_ns = 0
 
     def check(self, now_ns: int) -> list[Loss]:
         """Take a tier off where the time since the last check cost too much; says so as a loss."""
-        hits = self._engine.hits()
-        spent_ns = int(((hits - self._hits) * self._costs_ns).sum())
+        total_ns = int((self._engine.hits() * self._costs_ns()).sum())
+        spent_ns = total_ns - self._spent_ns
         elapsed_ns = now_ns - self._checked_ns
         first = self._checked_ns == 0
-        self._hits, self._checked_ns = hits, now_ns
+        self._spent_ns, self._checked_ns = total_ns, now_ns
         if first or spent_ns <= self._share * elapsed_ns or not self._tiers:
             return []
         tier = self._tiers.pop(0)
@@ -41,3 +39,8 @@ class Budget:
         removed = [program for program in self._engine.attached if program in programs]
         self._engine.detach(removed)
         return [Loss(now_ns, f"over budget: {program} taken off", 1) for program in removed]
+
+    def _costs_ns(self) -> npt.NDArray[np.uint64]:
+        """What a hit of each site costs; sites may have been added meanwhile."""
+        kinds = [planned.site.kind for planned in self._engine.plan.sites]
+        return np.array([HIT_COST_NS.get(kind, HIT_COST_NS["other"]) for kind in kinds], "<u8")

@@ -15,6 +15,7 @@ from whowoke.tracer.symbols import code_addresses, split_texts
 COUNT_INTERVAL_NS = 1_000_000_000
 # Start functions and callbacks seen before the offsets count as checked.
 CHECKED_ADDRESSES = 3
+RETURN_PROGRAM = "on_reconcile_return"
 
 
 class Drain:
@@ -33,6 +34,7 @@ class Drain:
         self._lost: dict[str, int] = {}
         self._counted_ns = 0
         self._offsets_checked = 0
+        self._reconcilers: set[tuple[int, int]] = set()
 
     def step(self) -> None:
         """Drain once; every second count losses, watch the budget and write out."""
@@ -64,6 +66,7 @@ class Drain:
                 "skipped": self._engine.skipped(),
                 "offsets_checked": self._offsets_checked,
                 "missing": self._program.plan.missing,
+                "sites": self._program.plan.described(),
             }
         )
 
@@ -93,10 +96,22 @@ class Drain:
                 found[address] = self._program.symbol(address, is_return_address=is_return_address)
         if found:
             self._writer.symbols(found)
+        if "closure" in (rows.dtype.names or ()):
+            self._add_reconcilers(rows)
         if "object_type" in (rows.dtype.names or ()):
             self._write_types(rows)
         if self._offsets_checked < CHECKED_ADDRESSES and "woken_start" in (rows.dtype.names or ()):
             self._check_offsets(rows)
+
+    def _add_reconcilers(self, rows: npt.NDArray[np.void]) -> None:
+        """Probe the returns of reconcilers that are only known since they run."""
+        for method, closure in np.unique(rows[["method", "closure"]]).tolist():
+            if (method, closure) in self._reconcilers:
+                continue
+            self._reconcilers.add((method, closure))
+            indexes = self._program.add_reconciler(method, closure)
+            if indexes:
+                self._engine.attach_sites(RETURN_PROGRAM, indexes)
 
     def _write_types(self, rows: npt.NDArray[np.void]) -> None:
         new = {int(address) for address in np.unique(rows["object_type"])} - self._symbols - {0}

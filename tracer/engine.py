@@ -126,19 +126,23 @@ class Engine:
         for name, program in TRACEPOINTS.items():
             self._links[program] = kernel.link_raw_tracepoint(self._fds[program], name)
         self._add_threads()
-        path = str(self._target.exe_path)
         for program, indexes in self.plan.by_program().items():
-            offsets = [self.plan.sites[index].site.file_offset for index in indexes]
-            try:
-                self._links[program] = kernel.link_uprobes(
-                    self._fds[program], path, offsets, indexes, self._target.pid
-                )
-            except PermissionDeniedError:
-                raise
-            except WhowokeError as err:
-                raise UnsupportedError(
-                    f"{err} ({program})", "uprobes with a pid need Linux 6.10; see: whowoke doctor"
-                ) from None
+            if indexes:
+                self.attach_sites(program, indexes)
+
+    def attach_sites(self, program: str, indexes: list[int]) -> None:
+        """Put one program on some of the plan's sites."""
+        path = str(self._target.exe_path)
+        offsets = [self.plan.sites[index].site.file_offset for index in indexes]
+        try:
+            link = kernel.link_uprobes(self._fds[program], path, offsets, indexes, self._target.pid)
+        except PermissionDeniedError:
+            raise
+        except WhowokeError as err:
+            raise UnsupportedError(
+                f"{err} ({program})", "uprobes with a pid need Linux 6.10; see: whowoke doctor"
+            ) from None
+        self._links.setdefault(program, []).extend(link)
 
     def _add_threads(self) -> None:
         """Fill the map of threads until /proc shows none that is new."""

@@ -1,14 +1,21 @@
 """The target's program: its binary, its symbols and the probe plan for it."""
 
+import re
+
 from whowoke.analysis.capture import Frame
 from whowoke.analysis.errors import UnsupportedError
 from whowoke.tracer.buildinfo import build_info
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.pclntab import FunctionTable
-from whowoke.tracer.probes import Plan, make_plan
+from whowoke.tracer.probes import Plan, make_plan, reconciler_sites
 from whowoke.tracer.sites import Code
 from whowoke.tracer.symbols import Symbols
 from whowoke.tracer.target import SYSMON, Target, sysmon_tid
+
+# controller-runtime's adapter from a function to the interface; generic from 0.19 on.
+IS_RECONCILE_FUNC = re.compile(
+    r"sigs\.k8s\.io/controller-runtime/pkg/reconcile\.(\(\*)?(Typed)?Func(\[.*\])?\)?\.Reconcile"
+)
 
 
 def _open_table(elf: ElfFile) -> tuple[FunctionTable | None, str]:
@@ -28,8 +35,9 @@ class Program:
         self.info = build_info(self.elf)
         self.bias = target.load_bias(self.elf)
         self.table, reason = _open_table(self.elf)
+        self._code = Code(self.elf)
         self.plan = (
-            make_plan(self.info, self.table, Code(self.elf), self.bias)
+            make_plan(self.info, self.table, self._code, self.bias)
             if self.table
             else Plan([], {}, (), [f"{reason}: only threads and system calls are recorded"])
         )
@@ -46,6 +54,24 @@ class Program:
             functions = self.table.find(SYSMON)
             self._sysmon_tid = sysmon_tid(self.target, functions, self.bias)
         return self._sysmon_tid
+
+    def add_reconciler(self, method: int, closure: int) -> list[int]:
+        """Plan the returns of a reconciler that its name didn't give away; indexes of new sites.
+
+        ``method`` is what the controller calls, ``closure`` the function if that is reconcile.Func.
+        """
+        if self.table is None:
+            return []
+        function = self.table.function_at(method - self.bias)
+        if function and IS_RECONCILE_FUNC.fullmatch(function.name):
+            function = self.table.function_at(closure - self.bias)
+        if function is None:
+            return []
+        first = len(self.plan.sites)
+        self.plan.sites.extend(reconciler_sites(self.plan, function, self.table, self._code))
+        for planned in self.plan.sites[first:]:
+            self._lines[planned.site.address + self.bias] = planned.line_address + self.bias
+        return list(range(first, len(self.plan.sites)))
 
     def symbol(self, address: int, *, is_return_address: bool) -> Frame:
         """The innermost frame at an address; of a probed RET its return statement."""

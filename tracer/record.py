@@ -163,19 +163,7 @@ def _metadata(program: Program) -> dict[str, object]:
         "main_package": info.path,
         "modules": versions_of(info),
         "missing": program.plan.missing,
-        "sites": [
-            {
-                "probe": planned.probe.name,
-                "program": planned.probe.program,
-                "function": planned.function.name,
-                "file": planned.function.file,
-                "line": planned.function.line,
-                "offset": planned.site.offset,
-                "kind": planned.site.kind,
-                "tier": planned.probe.tier,
-            }
-            for planned in program.plan.sites
-        ],
+        "sites": program.plan.described(),
     }
 
 

@@ -140,3 +140,38 @@ def test_a_read_that_wakes_nobody_is_upkeep():
     c.at(4).descriptor(50, IN_READ_LOOP)
     c.ready(50, 60, IN_WATCH)
     assert analyse(c)["wakeups"]["cause"].tolist() == ["transport.other", "watch.event"]
+
+
+def losing(c, kind, ms=2000):
+    """A ticker whose cause is handed on before and after a loss that is counted at that time."""
+    c.at(1).fire(10, IN_POLLER, period_ms=9)
+    c.at(2).ready(10, 20, IN_CHANNEL)
+    c.at(5000).fire(10, IN_POLLER, period_ms=9)
+    c.at(5001).ready(10, 20, IN_CHANNEL)
+    c.lost.append((ms * 1_000_000, kind, 1))
+
+
+def test_a_lost_link_hides_what_came_shortly_before_it():
+    c = Synthetic()
+    losing(c, "goroutine_ready")
+    assert [cause(c, 20, ms) for ms in (3, 900, 3000, 5002)] == [0, None, None, 1]
+
+
+def test_other_losses_hide_no_links():
+    c = Synthetic()
+    losing(c, "thread_on")
+    assert [cause(c, 20, ms) for ms in (3, 900, 3000, 5002)] == [0, 0, 0, 1]
+
+
+def test_after_a_probe_of_links_was_taken_off_nothing_is_handed_on():
+    c = Synthetic()
+    losing(c, "over budget: on_goroutine_ready taken off")
+    assert [cause(c, goid, 5002) for goid in (10, 20)] == [None, None]
+    assert set(analyse(c)["wakeups"]["cause"]) == {"operator.ticker"}, "its own stack tells that"
+
+
+def test_a_read_is_unknown_where_it_is_not_seen_whom_it_woke():
+    c = Synthetic()
+    c.metadata["sites"] = [{"probe": "timer_fire"}, {"probe": "netpoll_ready"}]
+    c.at(3).descriptor(50, IN_READ_LOOP)
+    assert analyse(c)["wakeups"]["cause"].tolist() == ["unknown"]

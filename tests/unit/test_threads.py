@@ -182,3 +182,13 @@ def test_system_calls_have_names():
     assert frame["fd"].isna().tolist() == [False, True, True]
     assert frame["result"].tolist()[:2] == [1, -110]
     assert thread_wakeups.__doc__ is not None
+
+
+def test_a_new_thread_is_first_seen_on_a_cpu():
+    c = Synthetic()
+    c.at(10).record("thread_start", tid=8)
+    c.at(13).off(8)
+    frame = analyse(c)["episodes"]
+    assert frame[["start_ns", "end_ns", "cpu_ns"]].values.tolist() == [
+        [10 * MS, 13 * MS, 3 * MS],
+    ]  # fmt: skip

@@ -1,0 +1,3 @@
+module whowoke.test/plain
+
+go 1.19
