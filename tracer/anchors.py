@@ -2,9 +2,9 @@
 
 A stripped binary names functions, but no variables. ``runtime.timeSleepUntil`` looks at the next
 timer of every P and does nothing else, so its few loads are those of the slice ``runtime.allp`` and
-of ``p.timers.minWhenModified`` and ``minWhenHeap`` beside it. ``runtime.procresize`` makes the slice
-as long as ``runtime.gomaxprocs`` and has to agree. src/runtime/time.go and proc.go of Go 1.23 to
-1.27; their code is alike in all of them.
+of ``minWhenHeap`` and ``minWhenModified`` in ``p.timers``, one beside the other.
+``runtime.procresize`` makes the slice as long as ``runtime.gomaxprocs`` and has to agree.
+src/runtime/time.go and proc.go of Go 1.23 to 1.27; their code is alike in all of them.
 """
 
 import re

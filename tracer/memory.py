@@ -62,7 +62,7 @@ def layout_of(version: str) -> Layout:
         known = supported_versions()
         raise UnsupportedError(
             f"the timers of Go {version or 'of an unknown version'} can't be read from memory",
-            f"it works for Go {known[0]} to {known[-1]}; whowoke record sees timers of all versions",
+            f"this works for Go {known[0]} to {known[-1]}; record the process instead",
         )
     return Layout(offsets)
 

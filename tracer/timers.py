@@ -1,20 +1,19 @@
 """The pending timers of a running Go process, read from its memory.
 
 Nothing is stopped, locked or written: the process goes on, so that what is read may change under
-our hands. Each heap is read, then each of its timers and whom it wakes, then heap and timers once
-more. What isn't the same both times is read again, a bounded number of times, and what never comes
-to rest is counted, not told. src/runtime/time.go of Go 1.23 to 1.27: ``timers``, ``timer``.
+our hands. All heaps are read, then each timer and whom it wakes, then heaps and timers once more.
+If they aren't the same, all is read again, a bounded number of times; what never comes to rest is
+counted, but not told. src/runtime/time.go of Go 1.23 to 1.27: ``timers``, ``timer``.
 """
 
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from whowoke.analysis.errors import UnsupportedError
+from whowoke.analysis.errors import PermissionDeniedError, UnsupportedError, WhowokeError
 from whowoke.tracer.anchors import Anchors
 from whowoke.tracer.memory import Changed, Memory, Struct
 from whowoke.tracer.target import Target
@@ -26,21 +25,27 @@ MAX_TIMERS = 10_000  # of one P, the soonest, that are looked at one by one
 TRIES = 10
 PAUSE_S = 0.001
 
+FOREVER_NS = (1 << 63) - 1  # runtime.maxWhen
+
 # Bits of timer.state.
 _HEAPED, _MODIFIED, _ZOMBIE = 1, 2, 4
+_KNOWN_BITS = _HEAPED | _MODIFIED | _ZOMBIE
 # Of a runtime.mutex: held or waited for. The other bits are a list of waiting threads.
 _LOCK_BITS = 0xFF
-_TOP = 1 << 47  # user space ends there
 _ENTRY = 16
+# A process may use that few timers without a rest; if more don't hold still, they aren't timers.
+_MAY_CHANGE = 3
 
 Heap = npt.NDArray[np.uint64]
+EMPTY: Heap = np.zeros((0, 2), np.uint64)
+_Entry = tuple[int, int, int]  # the heap, the timer, when the heap says that it is due
 
 
 @dataclass(frozen=True, slots=True)
 class PendingTimer:
     """A timer that is going to fire.
 
-    ``due_ns`` is CLOCK_MONOTONIC of this machine, ``period_ns`` 0 for once.
+    ``due_ns`` is CLOCK_MONOTONIC of this machine, FOREVER_NS for never, ``period_ns`` 0 for once.
     """
 
     address: int
@@ -55,8 +60,8 @@ class Reading:
 
     ``timers`` are in the order in which they are due. ``now_ns`` is CLOCK_MONOTONIC when the
     reading began. ``stopped`` counts stopped timers that still lie in a heap, ``unsettled`` those
-    that changed in every try, ``later`` those beyond the ``MAX_TIMERS`` soonest, which weren't
-    looked at; ``tries`` how often a heap had to be read at most.
+    that changed while they were read, ``later`` those beyond the ``MAX_TIMERS`` soonest of a P,
+    which weren't looked at; ``tries`` how often it was read.
     """
 
     now_ns: int
@@ -80,28 +85,77 @@ class TimerReader:
         self._clock_ns = clock_offset_ns(memory.target)
 
     def read(self) -> Reading:
-        """Read all timers once.
+        """Read all timers once, until nothing changes meanwhile or ``TRIES`` times.
 
         Raises UnsupportedError where memory isn't laid out as it should be, WhowokeError where the
         process has ended, PermissionDeniedError where it may not be read.
         """
-        processors = self._retry(self._processors)
-        reading = Reading(now_ns=time.monotonic_ns(), processors=len(processors))
-        for processor in processors:
-            self._read_heap(processor + self._anchors.timers, reading)
-        reading.timers.sort(key=lambda timer: timer.due_ns)
-        return reading
-
-    # ------------------------------------------------------------ processors
-
-    def _retry(self, read: "_Read") -> list[int]:
-        for _ in range(TRIES):
+        best: Reading | None = None
+        reason = ""
+        for number in range(1, TRIES + 1):
             try:
-                return read()
+                found = self._try()
             except Changed as changed:
                 reason = str(changed)
-                time.sleep(PAUSE_S)
-        raise self._refuse(reason)
+            else:
+                best = found if best is None or found.unsettled <= best.unsettled else best
+                best.tries = number
+                if not found.unsettled:
+                    break
+            time.sleep(PAUSE_S)
+        if best is None or (best.unsettled > _MAY_CHANGE and not best.timers and not best.stopped):
+            raise self._refuse(reason or "none of them holds still")
+        best.timers.sort(key=lambda timer: timer.due_ns)
+        return best
+
+    def _try(self) -> Reading:
+        found = Reading(now_ns=time.monotonic_ns())
+        heaps = {p + self._anchors.timers: EMPTY for p in self._processors()}
+        found.processors = len(heaps)
+        entries: list[_Entry] = []
+        for timers in heaps:
+            heaps[timers] = heap = self._heap(timers)
+            soonest = heap[np.argsort(heap[:, 1], kind="stable")[:MAX_TIMERS]]
+            found.later += len(heap) - len(soonest)
+            entries += [(timers, address, when) for address, when in soonest.tolist()]
+        read = [self._look(entry) for entry in entries]
+        changed = self._moved(heaps)
+        for entry, seen in zip(entries, read, strict=True):
+            if seen is None or entry in changed or not self._is_same(seen[0]):
+                changed.add(entry)
+            elif seen[1] is None:
+                found.stopped += 1
+            else:
+                found.timers.append(seen[1])
+        found.unsettled = len({address for _, address, _ in changed})
+        return found
+
+    def _look(self, entry: "_Entry") -> tuple[Struct, PendingTimer | None] | None:
+        """A timer as it was read and what it is going to do; None if that doesn't fit together."""
+        timers, address, when = entry
+        try:
+            timer = self._memory.struct("runtime.timer", address)
+            return timer, self._timer(timer, when, timers)
+        except Changed:
+            return None
+
+    def _is_same(self, timer: Struct) -> bool:
+        try:
+            return self._memory.struct(timer.name, timer.address).raw == timer.raw
+        except Changed:
+            return False
+
+    def _moved(self, heaps: dict[int, Heap]) -> "set[_Entry]":
+        """What came into a heap or left one since it was read."""
+        moved: set[_Entry] = set()
+        for timers, before in heaps.items():
+            after = self._heap(timers)
+            if not np.array_equal(before, after):
+                old, new = ({(timers, *row) for row in h.tolist()} for h in (before, after))
+                moved |= old ^ new
+        return moved
+
+    # ------------------------------------------------------------ structs
 
     def _processors(self) -> list[int]:
         """Addresses of all P; each knows its own number, and there are GOMAXPROCS of them."""
@@ -118,81 +172,71 @@ class TimerReader:
                 raise Changed(f"processor {number} has number {own}")
         return list(found)
 
-    # ------------------------------------------------------------ one heap
-
-    def _read_heap(self, timers: int, reading: Reading) -> None:
-        """Add the timers of the ``runtime.timers`` at an address, as soon as they hold still."""
-        for attempt in range(1, TRIES + 1):
-            reading.tries = max(reading.tries, attempt)
-            try:
-                found = self._try_heap(timers)
-            except Changed as changed:
-                found, reason = None, str(changed)
-            if found is not None and not found.unsettled:
-                break
-            time.sleep(PAUSE_S)
-        if found is None:
-            raise self._refuse(reason)
-        reading.timers += found.timers
-        reading.stopped += found.stopped
-        reading.unsettled += found.unsettled
-        reading.later += found.later
-
-    def _try_heap(self, timers: int) -> Reading:
-        found = Reading(now_ns=0)
-        heap = self._heap(timers)
-        order = np.argsort(heap[:, 1], kind="stable")[:MAX_TIMERS]
-        found.later = len(heap) - len(order)
-        first: list[tuple[int, Struct, PendingTimer | None]] = []
-        for address, when in heap[order].tolist():
-            try:
-                before = self._memory.struct("runtime.timer", address)
-                first.append((address, before, self._timer(before, when, timers)))
-            except Changed:
-                found.unsettled += 1
-        same = Counter(map(tuple, self._heap(timers).tolist()))
-        entries = heap[order].tolist()
-        whens = {address: when for address, when in entries}
-        for address, before, timer in first:
-            after = self._memory.struct("runtime.timer", address)
-            if after.raw != before.raw or not same[address, whens[address]]:
-                found.unsettled += 1
-            elif timer is None:
-                found.stopped += 1
-            else:
-                found.timers.append(timer)
-        return found
-
     def _heap(self, timers: int) -> Heap:
         """Address and time of each timer in a heap; its length and least time are known twice."""
         head = self._memory.struct("runtime.timers", timers)
         where, length, capacity = (head.word("heap", 8 * index) for index in range(3))
         if length != head.number("len", 4) or not length <= min(capacity, MAX_HEAP):
             raise Changed(f"a heap of {length} timers, of {capacity}")
+        if not length:
+            return EMPTY
         heap = np.frombuffer(self._memory.read(where, _ENTRY * length), "<u8").reshape(length, 2)
-        least = int(heap[0, 1]) if length else 0
-        if least != head.word("minWhenHeap") or (length and int(heap[:, 1].min()) != least):
+        if not int(heap[0, 1]) == int(heap[:, 1].min()) == head.word("minWhenHeap"):
             raise Changed("the first timer of a heap isn't the soonest")
         return heap
 
     def _timer(self, timer: Struct, when_ns: int, timers: int) -> PendingTimer | None:
         """The timer of a heap's entry, None for a stopped one; Changed if both disagree."""
         state, when = timer.number("state", 1), timer.word("when")
-        known = _HEAPED | _MODIFIED | _ZOMBIE
         if timer.word("mu") & _LOCK_BITS or state != timer.number("astate", 1):
             raise Changed("a timer is being changed")
-        if timer.word("ts") != timers or not state & _HEAPED or state & ~known:
+        if timer.word("ts") != timers or not state & _HEAPED or state & ~_KNOWN_BITS:
             raise Changed(f"no timer of this heap at {timer.address:#x}")
         if state & _ZOMBIE:
             return None
         # A modified timer has its new time already; the heap learns it later.
-        if not 0 < when < 1 << 63 or (when != when_ns and not state & _MODIFIED):
+        if not 0 < when <= FOREVER_NS or (when != when_ns and not state & _MODIFIED):
             raise Changed("a timer isn't due when its heap says")
         wakes = self._waiters.follow(timer)
-        return PendingTimer(timer.address, when - self._clock_ns, timer.word("period"), wakes)
+        due_ns = when if when == FOREVER_NS else when - self._clock_ns
+        return PendingTimer(timer.address, due_ns, timer.word("period"), wakes)
 
     def _refuse(self, reason: str) -> UnsupportedError:
         return UnsupportedError(
             f"process {self._memory.target.pid}: its timers aren't where Go has them ({reason})",
             "try again; if it stays so, please report the output of: go version -m",
         )
+
+
+def clock_offset_ns(target: Target) -> int:
+    """How far the process's CLOCK_MONOTONIC is ahead of ours: not 0 in another time namespace.
+
+    From /proc/PID/timens_offsets, time_namespaces(7). UnsupportedError where it can't be told.
+    """
+    ours, theirs = (_clock(pid) for pid in ("self", str(target.pid)))
+    return theirs - ours
+
+
+def _clock(pid: str) -> int:
+    folder = Path("/proc") / pid
+    try:
+        own, children = ((folder / "ns" / n).readlink() for n in ("time", "time_for_children"))
+        text = (folder / "timens_offsets").read_text()
+    except FileNotFoundError:
+        return 0  # a kernel before 5.6 or without time namespaces
+    except PermissionError:
+        raise PermissionDeniedError(
+            f"process {pid}: its clock can't be read by this user", "run whowoke as root (sudo)"
+        ) from None
+    except OSError as error:
+        raise WhowokeError(
+            f"process {pid}: its clock can't be read ({error.strerror})", "it may have ended"
+        ) from None
+    if own != children:
+        # The offsets are those of its children.
+        raise UnsupportedError(
+            f"process {pid} is about to change its time namespace", "try again a little later"
+        )
+    offsets = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
+    seconds, rest = offsets.get("monotonic", ["0", "0"])
+    return int(seconds) * 10**9 + int(rest)

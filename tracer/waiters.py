@@ -5,7 +5,6 @@ leads to counts only where it points back, or where the goroutine there really w
 is raised and the caller reads again.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -62,7 +61,7 @@ class Waiters:
         self._memory = memory
         self._table = table
         self._bias = bias
-        self._by_callback: dict[str, Callable[[Struct, Wakes], Wakes]] = {
+        self._by_callback = {
             "time.sendTime": self._channel,
             "time.goFunc": self._function,
             "runtime.goroutineReady": self._sleep,

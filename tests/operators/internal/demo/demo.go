@@ -12,9 +12,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -32,6 +34,7 @@ type Settings struct {
 	Period      time.Duration
 	MetricsAddr string
 	HealthAddr  string
+	Classic     bool
 }
 
 // ParseFlags reads the command line and sets up the log.
@@ -41,6 +44,7 @@ func ParseFlags(name string) Settings {
 	flag.DurationVar(&s.Period, "period", 15*time.Second, "how often each ConfigMap is checked")
 	flag.StringVar(&s.MetricsAddr, "metrics-addr", "127.0.0.1:8080", "address of the metrics, plain HTTP")
 	flag.StringVar(&s.HealthAddr, "health-addr", "127.0.0.1:8081", "address of healthz and readyz")
+	flag.BoolVar(&s.Classic, "classic", false, "use client-go's work queue, no priority queue")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
@@ -53,6 +57,15 @@ func (s Settings) Labels() client.MatchingLabels {
 	return client.MatchingLabels{ownerLabel: s.Name}
 }
 
+// Names of the operator's ConfigMaps.
+func (s Settings) Names() []string {
+	var names []string
+	for i := range objects {
+		names = append(names, fmt.Sprintf("%s-%d", s.Name, i))
+	}
+	return names
+}
+
 // ManagerOptions has leader election, probes and metrics on and caches only the operator's objects.
 func (s Settings) ManagerOptions() ctrl.Options {
 	return ctrl.Options{
@@ -62,6 +75,7 @@ func (s Settings) ManagerOptions() ctrl.Options {
 		LeaderElectionID:              s.Name + ".demo.example.com",
 		LeaderElectionNamespace:       s.Namespace,
 		LeaderElectionReleaseOnCancel: true,
+		Controller:                    ctrlconfig.Controller{UsePriorityQueue: ptr.To(!s.Classic)},
 		Cache: cache.Options{
 			DefaultNamespaces: map[string]cache.Config{s.Namespace: {}},
 			ByObject: map[client.Object]cache.ByObject{
@@ -96,13 +110,9 @@ func (s Settings) NewManager(ctx context.Context, options ctrl.Options) (ctrl.Ma
 
 func (s Settings) createObjects(ctx context.Context, c client.Client) error {
 	wanted := []client.Object{&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace}}}
-	for i := range objects {
+	for _, name := range s.Names() {
 		wanted = append(wanted, &corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{
-				Namespace: s.Namespace,
-				Name:      fmt.Sprintf("%s-%d", s.Name, i),
-				Labels:    s.Labels(),
-			},
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: name, Labels: s.Labels()},
 			Data: map[string]string{"greeting": "hello"},
 		})
 	}

@@ -1,0 +1,44 @@
+// Command again returns Requeue; its rate limiter has reached the period after four attempts.
+package main
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+
+	"whowoke.test/operators/internal/demo"
+)
+
+// Reconciler waits until somebody is there to greet.
+type Reconciler struct {
+	client.Client
+}
+
+func main() {
+	demo.Main("again", nil, setup)
+}
+
+func setup(_ context.Context, mgr ctrl.Manager, s demo.Settings) error {
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](s.Period/8, s.Period)
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&corev1.ConfigMap{}).
+		WithOptions(controller.Options{RateLimiter: limiter}).
+		Complete(&Reconciler{mgr.GetClient()})
+}
+
+// Reconcile asks to be called again.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	demo.Note("reconcile", req.Name)
+	var configMap corev1.ConfigMap
+	if err := r.Get(ctx, req.NamespacedName, &configMap); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if configMap.Data["guests"] == "" {
+		return ctrl.Result{Requeue: true}, nil //@asks
+	}
+	return ctrl.Result{}, nil
+}
