@@ -1,7 +1,7 @@
 """The one definition of every captured record.
 
 A record's fields stand here once, with dtype, unit and meaning. ``bpf/events.h`` has the same
-layout in C; ``tests/unit/test_schema.py`` compares the two through the DWARF of the compiled header.
+layout in C; ``tests/unit/test_schema.py`` compares both through the DWARF of the compiled header.
 Numbers of kinds are stored in captures: never renumber one, a retired kind leaves a hole.
 """
 

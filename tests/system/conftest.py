@@ -1,4 +1,4 @@
-"""What system tests share: one test cluster, and recordings that are ready before anything counts."""
+"""What system tests share: one test cluster, recordings that are ready before anything counts."""
 
 import os
 import signal

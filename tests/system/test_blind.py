@@ -41,7 +41,6 @@ def cases(
     print(f"seed {SEED}")
     below = tmp_path_factory.mktemp("blind")
     truths = [blind.generate(seed, mechanism, below=below) for seed, mechanism in CASES]
-    found = []
     with ExitStack() as stack:
         operators = [
             stack.enter_context(
@@ -58,8 +57,7 @@ def cases(
         firsts = [quiet_edge(op.metrics_url) for op in operators]
         time.sleep(PERIODS * max(truth.period_ns for truth in truths) * 1.1 / 1e9)
         lasts = [quiet_edge(op.metrics_url) for op in operators]
-        found = [Case(*parts) for parts in zip(truths, recordings, firsts, lasts, strict=True)]
-    return found
+        return [Case(*parts) for parts in zip(truths, recordings, firsts, lasts, strict=True)]
 
 
 @pytest.mark.parametrize("index", range(len(CASES)))

@@ -1,4 +1,4 @@
-"""How recordings end: killed, interrupted, with the target; the target runs on, the capture reads."""
+"""How recordings end: killed, interrupted, with the target; the capture reads, the target lives."""
 
 import signal
 import subprocess

@@ -88,8 +88,9 @@ def test_full_disk(whowoke: Sequence[str], tmp_path: Path) -> None:
     """A file system of 64 KiB in a mount namespace of its own."""
     with fixtures.timers(tmp_path, "--ticker=2000", "--timer=2000") as program:
         program.start()
-        record = f"{sys.executable} -m whowoke.tracer.cli record -p {program.pid} -d 60s -o full/x.whowoke"
-        script = f"mkdir full && mount -t tmpfs -o size=16k tmpfs full && {record}; code=$?; cp full/x.whowoke kept; exit $code"
+        record = " ".join([*whowoke, "record", "-p", str(program.pid), "-o", "full/x.whowoke"])
+        mount = "mkdir full && mount -t tmpfs -o size=16k tmpfs full"
+        script = f"{mount} && {record}; code=$?; cp full/x.whowoke kept; exit $code"
         fail(["unshare", "--mount", "sh", "-c", script], 1, "No space left", cwd=tmp_path)
         assert program.popen.poll() is None
     done = subprocess.run(

@@ -9,7 +9,11 @@ from pathlib import Path
 from tests import fixtures
 from tests.system.conftest import Recorder
 
-PROGRAM = 'tracepoint:sched:sched_waking /args->pid >= {low} && args->pid <= {high}/ {{ printf("%llu %d\\n", nsecs, args->pid); }}'
+PROGRAM = """
+tracepoint:sched:sched_waking /args->pid >= {low} && args->pid <= {high}/ {{
+    printf("%llu %d\\n", nsecs, args->pid);
+}}
+"""
 WINDOW_S = 5
 
 

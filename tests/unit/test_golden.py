@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from whowoke.analysis.capture import Capture
 from whowoke.analysis.explain import explain
 from whowoke.analysis.model import analyse

@@ -113,7 +113,7 @@ func (s Settings) createObjects(ctx context.Context, c client.Client) error {
 	for _, name := range s.Names() {
 		wanted = append(wanted, &corev1.ConfigMap{
 			ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: name, Labels: s.Labels()},
-			Data: map[string]string{"greeting": "hello"},
+			Data:       map[string]string{"greeting": "hello"},
 		})
 	}
 	for _, object := range wanted {

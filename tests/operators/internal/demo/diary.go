@@ -37,4 +37,3 @@ func Noted() predicate.Predicate {
 		},
 	}
 }
-
