@@ -109,7 +109,7 @@ build/bin/cluster: $(wildcard tests/cluster/*.go) tests/cluster/go.mod tests/clu
 	@cd tests/cluster && $(GO_BUILD) $(STRIP) -o $(CURDIR)/$@ . 2>&1 | $(COUNT)
 	@touch $@
 
-OPERATOR_SOURCES := $(shell find tests/operators -name '*.go') tests/operators/go.mod tests/operators/go.sum
+OPERATOR_SOURCES := $(shell find tests/operators -name versions -prune -o -name '*.go' -print) tests/operators/go.mod tests/operators/go.sum
 
 $(OPERATORS:%=build/bin/%): $(OPERATOR_SOURCES) | build/go
 	@echo "building $@"

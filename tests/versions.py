@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "tests" / "operators" / "versions"
@@ -70,7 +71,7 @@ class Build:
 def builds() -> list[Build]:
     """All programs, the cheap ones first."""
     table = tomllib.loads(TABLE.read_text())
-    return [*_plain(table["plain"])]
+    return [*_plain(table["plain"]), *map(_module, table["module"])]
 
 
 def by_name(name: str) -> Build:
@@ -98,7 +99,7 @@ def make(build: Build) -> None:
     (build.folder / "stamp").write_text(build.fingerprint())
 
 
-def _plain(table: dict) -> Iterator[Build]:
+def _plain(table: dict[str, Any]) -> Iterator[Build]:
     for variant, how in table["variants"].items():
         for go in table["go"]:
             minor = int(go.split(".")[1])
@@ -115,6 +116,20 @@ def _plain(table: dict) -> Iterator[Build]:
                 selected=variant == "stripped" and go in table["selected"],
                 subject=go,
             )
+
+
+def _module(row: dict[str, Any]) -> Build:
+    return Build(
+        name=row["name"],
+        template=row["template"],
+        go=row["go"],
+        module_go=row.get("module_go", f"1.{row['go'].split('.')[1]}"),
+        flags=("-trimpath", "-ldflags=-s -w"),
+        tags=row.get("tags", ""),
+        requires=tuple(row["requires"]),
+        selected=row.get("selected", False),
+        subject=row["name"],
+    )
 
 
 def _go(build: Build, arguments: Sequence[str]) -> None:

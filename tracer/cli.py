@@ -162,6 +162,27 @@ def doctor(pid: Pid = None, as_json: Json = False) -> None:
         raise typer.Exit(EXIT_NOT_SUPPORTED)
 
 
+@app.command()
+def timers(
+    pid: Annotated[
+        int, typer.Option("-p", "--pid", min=1, metavar="PID", help="The running process.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Say what will wake a process next: its pending Go timers, read from its memory.
+
+    Nothing is probed, stopped or written. Needs root or the right to trace the process.
+
+    Example: whowoke timers -p 4242
+    """
+    from whowoke.tracer.forecast import forecast
+    from whowoke.tracer.target import Target
+
+    with Target.open(pid) as target:
+        found = forecast(target)
+    show(json.dumps(found.json(), indent=2) if as_json else found.text())
+
+
 def _record(options: RecordOptions) -> RecordSummary:
     from whowoke.tracer.record import record as run
 

@@ -4,7 +4,7 @@ The rules are those of the analysis: they are given the records that the timers 
 fired, in a capture that exists in memory only.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,17 +21,15 @@ from whowoke.tracer.anchors import find_anchors
 from whowoke.tracer.buildinfo import build_info
 from whowoke.tracer.memory import Memory, layout_of
 from whowoke.tracer.pclntab import FunctionTable
-from whowoke.tracer.probes import minor_version, versions_of
 from whowoke.tracer.sites import Code
-from whowoke.tracer.symbols import Symbols
 from whowoke.tracer.target import Target
 from whowoke.tracer.timers import FOREVER_NS, PendingTimer, Reading, TimerReader
+from whowoke.tracer.versions import minor_version, versions_of
 from whowoke.tracer.waiters import Waiters
 
 INDENT = " " * 14
 FRAMES_SHOWN = 4
 QUEUE_DUE = "an item of a work queue is due, a requeue or a delayed add: record it to see which"
-_PLACES = {"callback": "calls", "waiting": "waits in"}
 
 
 @dataclass
@@ -173,25 +171,33 @@ class Forecast:
             notes.append(f"{reading.stopped:,} stopped but not yet thrown away by Go")
         return [text, *notes]
 
-    def _lines(self, row: dict[str, Any]) -> Iterable[str]:
-        period = f"every {format_duration(row['period_ns'])}" if row["period_ns"] else "once"
+    def _lines(self, row: dict[str, Any]) -> Iterator[str]:
         about = f" of {row['subject']}" if row["subject"] else ""
         known = row["origin"] != "unknown"
         cause = f"{row['cause']} ({row['origin']}){about}" if known else "unknown"
-        yield f"{_due(row['due_in_ns']):>12}  {period}: {cause}"
+        yield f"{_due(row['due_in_ns']):>12}  {_period(row)}: {cause}"
         if row["calls"]:
-            yield f"{INDENT}calls {row['calls']}"
+            at = f" at {row['location']}" if row["location_kind"] == "callback" else ""
+            yield f"{INDENT}calls {_short(row['calls'])}{at}"
         if row["fd"] is not None:
             yield f"{INDENT}the deadline of descriptor {row['fd']}"
-        if row["goroutine_id"] is None:
-            if not row["calls"]:
-                yield f"{INDENT}nobody waits for it: {row['callback']}"
-            return
+        if row["goroutine_id"] is not None:
+            yield from self._waiting(row)
+        elif not row["calls"]:
+            yield f"{INDENT}no goroutine waits for it: {row['callback']}"
+
+    def _waiting(self, row: dict[str, Any]) -> Iterator[str]:
+        """The line that matters, and those around it where nothing is known of the cause."""
+        stack = row["stack"]
+        functions = [frame["function"] for frame in stack]
+        first = functions.index(row["function"]) if row["function"] in functions else 0
+        count = 1 if row["origin"] != "unknown" else FRAMES_SHOWN
         behind = f" and {row['others']} more" if row["others"] else ""
-        where = [f for f in row["stack"] if f["function"] == row["function"]][:1] or row["stack"]
-        for number, frame in enumerate(where[:FRAMES_SHOWN]):
-            who = f"goroutine {row['goroutine_id']}{behind} waits in" if not number else "below"
-            yield f"{INDENT}{who} {frame['function']} at {frame['location'] or 'an unknown line'}"
+        verb = f"goroutine {row['goroutine_id']}{behind} waits in"
+        for frame in stack[first : first + count]:
+            where = frame["location"] or "an unknown line"
+            yield f"{INDENT}{verb} {_short(frame['function'])} at {where}"
+            verb = "  called by"
 
 
 def forecast(target: Target) -> Forecast:
@@ -216,13 +222,19 @@ def forecast(target: Target) -> Forecast:
             "main_module": info.main.path,
             "modules": versions_of(info),
         }
-        snapshot = _symbolise(reading, Symbols(table, bias), metadata)
+        snapshot = _symbolise(reading, table, bias, metadata)
     names = ("name", "pid", "go_version", "main_module")
     described = {name: metadata[name] for name in names} | {"executable": target.executable}
     return Forecast(described, reading, snapshot)
 
 
-def _symbolise(reading: Reading, symbols: Symbols, metadata: dict[str, Any]) -> Snapshot:
+def _symbolise(
+    reading: Reading, table: FunctionTable, bias: int, metadata: dict[str, Any]
+) -> Snapshot:
+    def frames(address: int, *, is_return_address: bool) -> list[Frame]:
+        found = table.frames(address - bias, is_return_address=is_return_address)
+        return [Frame(frame.function, frame.file, frame.line) for frame in found]
+
     snapshot = Snapshot(metadata, reading.timers)
     for number, timer in enumerate(reading.timers, 1):
         waiter = timer.wakes.waiter
@@ -230,17 +242,30 @@ def _symbolise(reading: Reading, symbols: Symbols, metadata: dict[str, Any]) -> 
         if waiter:
             addresses.append(waiter.start)
             snapshot.stacks[number] = [
-                frame
-                for address in waiter.stack
-                for frame in symbols.frames(address, is_return_address=True)
+                frame for a in waiter.stack for frame in frames(a, is_return_address=True)
             ]
         for address in filter(None, addresses):
-            snapshot.symbols[address] = symbols.symbol(address, is_return_address=False)
+            snapshot.symbols.update(
+                (address, frame) for frame in frames(address, is_return_address=False)[:1]
+            )
     return snapshot
 
 
 def _location(frame: Frame) -> str:
     return f"{frame.file}:{frame.line}" if frame.file else ""
+
+
+def _short(function: str) -> str:
+    """Without the path of its package, which is in the location, too."""
+    return function.rsplit("/", 1)[-1]
+
+
+def _period(row: dict[str, Any]) -> str:
+    if not row["period_ns"]:
+        return "once"
+    period = format_duration(row["period_ns"])
+    # A priority queue waits with a new time.Tick for each delay.
+    return f"once, after {period}" if row["explanation"] == QUEUE_DUE else f"every {period}"
 
 
 def _due(due_in_ns: int | None) -> str:

@@ -16,10 +16,10 @@ from whowoke.tracer.drain import Drain
 from whowoke.tracer.engine import Engine
 from whowoke.tracer.launch import Launched
 from whowoke.tracer.options import RecordOptions, RecordSummary, default_output
-from whowoke.tracer.probes import versions_of
 from whowoke.tracer.program import Program
 from whowoke.tracer.sockets import open_sockets
 from whowoke.tracer.target import Target
+from whowoke.tracer.versions import versions_of
 
 DRAIN_INTERVAL_S = 0.1
 

@@ -1,0 +1,3 @@
+module whowoke.test/operator
+
+go 1.19
