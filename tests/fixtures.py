@@ -6,13 +6,14 @@ that signal when the thread ends that started the child.
 """
 
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,8 +107,12 @@ def operator(
     namespace: str | None = None,
     objects: int = 3,
     arguments: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Operator]:
-    """Run an operator, by its name in build/bin or by its path, until it reconciled its objects."""
+    """Run an operator, by its name in build/bin or by its path, until it reconciled its objects.
+
+    Without objects, as for a standby, it is waited for until it is healthy.
+    """
     path = Path(program) if isinstance(program, Path) else Path(_program(program))
     namespace = namespace or path.name
     metrics_port, health_port = _free_ports(2)
@@ -116,10 +121,11 @@ def operator(
     argv += [f"--period={period}"] if period else []
     log = on.audit_log.parent / f"{namespace}.log"
     url = f"http://127.0.0.1:{metrics_port}/metrics"
-    with _running([*argv, *arguments], log) as popen:
-        ready = _reconciled(url, objects)
+    health_url = f"http://127.0.0.1:{health_port}/healthz"
+    own = os.environ | dict(environment or {})
+    with _running([*argv, *arguments], log, env=own) as popen:
+        ready = _reconciled(url, objects) if objects else _healthy(health_url)
         wait_until(ready, 60, f"{path.name}: its first reconciles", popen, log)
-        health_url = f"http://127.0.0.1:{health_port}/healthz"
         yield Operator(popen.pid, namespace, url, health_url, log, popen)
 
 
@@ -198,6 +204,17 @@ def _reconciled(url: str, objects: int) -> Callable[[], bool]:
         return sum(done) >= objects
 
     return reconciled
+
+
+def _healthy(url: str) -> Callable[[], bool]:
+    def healthy() -> bool:
+        try:
+            scrape(url)
+        except OSError:
+            return False
+        return True
+
+    return healthy
 
 
 def _counters(samples: Metrics) -> Metrics:

@@ -197,8 +197,9 @@ def _close_all(descriptors: list[int]) -> None:
 def _ask_loader(request: dict[str, Any]) -> list[int]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
+        # -P: nothing is imported from the current folder, which may be anybody's.
         child = subprocess.Popen(
-            [sys.executable, "-m", "whowoke.tracer.loader"],
+            [sys.executable, "-P", "-m", "whowoke.tracer.loader"],
             stdin=theirs.fileno(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,59 +1,15 @@
 """What system tests share: one test cluster, recordings that are ready before anything counts."""
 
 import os
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
+from dataclasses import dataclass
 
-import pandas as pd
 import pytest
 
 from tests import fixtures
-from whowoke.analysis.capture import Capture
-from whowoke.analysis.explain import Explanation, explain
-from whowoke.analysis.model import analyse
-
-READY_S = 60
-MARGIN_S = 0.5
-
-
-@dataclass
-class Recording:
-    """A running ``whowoke record``; after the ``with`` block its capture can be read."""
-
-    path: Path
-    process: subprocess.Popen[str]
-    messages: list[str] = field(default_factory=list)
-
-    def finish(self) -> int:
-        """End it as Ctrl-C does; returns its exit code."""
-        if self.process.poll() is None:
-            time.sleep(MARGIN_S)
-            self.process.send_signal(signal.SIGINT)
-        _, messages = self.process.communicate(timeout=READY_S)
-        self.messages = messages.splitlines()
-        return self.process.returncode
-
-    @cached_property
-    def capture(self) -> Capture:
-        return Capture.open(self.path)
-
-    @cached_property
-    def tables(self) -> dict[str, pd.DataFrame]:
-        return analyse(self.capture)
-
-    def explain(self, period_ns: int | None = None) -> Explanation:
-        return explain(self.capture, period_ns)
-
-    def assert_nothing_lost(self) -> None:
-        assert self.capture.complete
-        assert self.capture.losses.to_dict("records") == []
-
+from tests.recording import Recording, recording
 
 Recorder = Callable[..., AbstractContextManager[Recording]]
 
@@ -67,21 +23,9 @@ def record(tmp_path_factory: pytest.TempPathFactory, whowoke: Sequence[str]) -> 
     def run(pid: int, *options: str) -> Iterator[Recording]:
         nonlocal count
         count += 1
-        path, ready = folder / f"{count}.whowoke", folder / f"{count}.ready"
-        argv = [*whowoke, "record", "-p", str(pid), "-d", "10m", "-o", str(path)]
-        process = subprocess.Popen(
-            [*argv, "--ready-file", str(ready), *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        recording = Recording(path, process)
-        try:
-            fixtures.wait_until(ready.exists, READY_S, "all probes attached", process)
-            yield recording
-        finally:
-            code = recording.finish()
-        assert code == 0, recording.messages
+        path = folder / f"{count}.whowoke"
+        with recording(pid, path, *options, whowoke=whowoke) as running:
+            yield running
 
     return run
 

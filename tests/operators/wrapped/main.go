@@ -1,15 +1,14 @@
-// Command wrapped reconciles objects instead of requests, below a wrapper of its own, with a rate
-// limiter and a predicate of its own.
+// Command wrapped has five controllers that ask for a requeue from behind five kinds of wrappers.
 package main
 
 import (
 	"context"
+	"os"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -18,58 +17,68 @@ import (
 	"whowoke.test/operators/internal/demo"
 )
 
-// Base is what several reconcilers share.
-type Base struct {
-	client.Client
-	Period time.Duration
+var period time.Duration
+
+func sweep(_ context.Context, req reconcile.Request) (reconcile.Result, error) {
+	if req.Name == "" {
+		return reconcile.Result{}, nil
+	}
+	return reconcile.Result{RequeueAfter: period}, nil //@function
 }
 
-// Objects asks to see each ConfigMap again.
-type Objects struct {
-	Base
+type objectSweeper struct{}
+
+func (objectSweeper) Reconcile(_ context.Context, object *corev1.ConfigMap) (reconcile.Result, error) {
+	if object.DeletionTimestamp != nil {
+		return reconcile.Result{}, nil
+	}
+	return reconcile.Result{RequeueAfter: period}, nil //@object
 }
 
-// Timed is around another reconciler.
-type Timed struct {
-	reconcile.Reconciler
-	Spent time.Duration
+type base struct{}
+
+func (*base) Reconcile(context.Context, reconcile.Request) (reconcile.Result, error) {
+	return ctrl.Result{RequeueAfter: period}, nil //@embedded
 }
 
-// Limiter never lets anything wait for less than a second.
-type Limiter struct {
-	workqueue.TypedRateLimiter[ctrl.Request]
-}
+type embedding struct{ base }
 
 func main() {
-	demo.Main("wrapped", nil, func(_ context.Context, mgr ctrl.Manager, s demo.Settings) error {
-		objects := &Objects{Base{mgr.GetClient(), s.Period}}
-		limiter := Limiter{workqueue.DefaultTypedControllerRateLimiter[ctrl.Request]()}
-		named := predicate.NewPredicateFuncs(func(o client.Object) bool { return o.GetName() != "" })
-		return ctrl.NewControllerManagedBy(mgr).
-			For(&corev1.ConfigMap{}, builder.WithPredicates(named)).
-			WithOptions(controller.Options{RateLimiter: limiter}).
-			Complete(&Timed{Reconciler: reconcile.AsReconciler(mgr.GetClient(), objects)})
-	})
-}
+	settings := demo.ParseFlags("wrapped")
+	period = settings.Period
+	ctx := ctrl.SetupSignalHandler()
+	mgr, err := settings.NewManager(ctx, settings.ManagerOptions())
+	check(err)
 
-// When adds a second.
-func (l Limiter) When(item ctrl.Request) time.Duration {
-	return time.Second + l.TypedRateLimiter.When(item)
-}
-
-// Reconcile measures the other one.
-func (t *Timed) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	demo.Note("reconcile", req.Name)
-	started := time.Now()
-	result, err := t.Reconciler.Reconcile(ctx, req)
-	t.Spent += time.Since(started)
-	return result, err //@asks
-}
-
-// Reconcile asks to be called again.
-func (o *Objects) Reconcile(_ context.Context, configMap *corev1.ConfigMap) (ctrl.Result, error) {
-	if len(configMap.Data) == 0 {
-		return ctrl.Result{}, nil
+	closure := func(_ context.Context, req reconcile.Request) (reconcile.Result, error) {
+		if req.Namespace != settings.Namespace {
+			return reconcile.Result{}, nil
+		}
+		return reconcile.Result{RequeueAfter: settings.Period}, nil //@closure
 	}
-	return ctrl.Result{RequeueAfter: o.Period}, nil //@asks
+	add(mgr, "function", reconcile.Func(sweep))
+	add(mgr, "closure", reconcile.Func(closure))
+	add(mgr, "object", reconcile.AsReconciler(mgr.GetClient(), objectSweeper{}))
+	add(mgr, "embedded", &embedding{})
+	add(mgr, "limited", reconcile.Func(func(context.Context, reconcile.Request) (reconcile.Result, error) {
+		return reconcile.Result{RequeueAfter: settings.Period}, nil //@limited
+	}))
+	check(mgr.Start(ctx))
+}
+
+func add(mgr ctrl.Manager, name string, r reconcile.Reconciler) {
+	builder := ctrl.NewControllerManagedBy(mgr).For(&corev1.ConfigMap{}).Named(name)
+	builder = builder.WithEventFilter(predicate.NewPredicateFuncs(func(o client.Object) bool { return o.GetName() != "" }))
+	if name == "limited" {
+		limiter := workqueue.NewTypedItemFastSlowRateLimiter[reconcile.Request](time.Second, time.Minute, 3)
+		builder = builder.WithOptions(controller.Options{RateLimiter: limiter})
+	}
+	check(builder.Complete(r))
+}
+
+func check(err error) {
+	if err != nil {
+		ctrl.Log.Error(err, "cannot run")
+		os.Exit(1)
+	}
 }

@@ -1,0 +1,77 @@
+"""Recordings of running programs, for tests: ready before anything counts, read afterwards."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from tests import fixtures
+from whowoke.analysis.capture import Capture
+from whowoke.analysis.explain import Explanation, explain
+from whowoke.analysis.model import analyse
+
+WHOWOKE = (sys.executable, "-m", "whowoke.tracer.cli")
+READY_S = 60
+MARGIN_S = 0.5
+
+
+@dataclass
+class Recording:
+    """A running ``whowoke record``; after the ``with`` block its capture can be read."""
+
+    path: Path
+    process: subprocess.Popen[str]
+    messages: list[str] = field(default_factory=list)
+
+    def finish(self) -> int:
+        """End it as Ctrl-C does; returns its exit code."""
+        if self.process.poll() is None:
+            time.sleep(MARGIN_S)
+            self.process.send_signal(signal.SIGINT)
+        _, messages = self.process.communicate(timeout=READY_S)
+        self.messages = messages.splitlines()
+        return self.process.returncode
+
+    @cached_property
+    def capture(self) -> Capture:
+        return Capture.open(self.path)
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        return analyse(self.capture)
+
+    def explain(self, period_ns: int | None = None) -> Explanation:
+        return explain(self.capture, period_ns)
+
+    def assert_nothing_lost(self) -> None:
+        assert self.capture.complete
+        assert self.capture.losses.to_dict("records") == []
+
+
+@contextmanager
+def recording(
+    pid: int, path: Path, *options: str, whowoke: Sequence[str] = WHOWOKE
+) -> Iterator[Recording]:
+    """Record a process within the context, in which all probes are attached."""
+    ready = path.with_suffix(".ready")
+    argv = [*whowoke, "record", "-p", str(pid), "-d", "10m", "-o", str(path)]
+    process = subprocess.Popen(
+        [*argv, "--ready-file", str(ready), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    running = Recording(path, process)
+    try:
+        fixtures.wait_until(ready.exists, READY_S, "all probes attached", process)
+        yield running
+    finally:
+        code = running.finish()
+    assert code == 0, running.messages
