@@ -21,7 +21,7 @@ GO_PLACES := $(shell command -v go) /usr/local/go/bin/go
 
 OPERATORS := $(patsubst tests/operators/%/main.go,%,$(wildcard tests/operators/*/main.go))
 UNSTRIPPED := requeue timers
-PROGRAMS := cluster $(OPERATORS) $(UNSTRIPPED:%=%-unstripped)
+PROGRAMS := cluster gotrace $(OPERATORS) $(UNSTRIPPED:%=%-unstripped)
 
 export CGO_ENABLED := 0
 export GOTOOLCHAIN := local
@@ -107,6 +107,12 @@ build/bin/cluster: $(wildcard tests/cluster/*.go) tests/cluster/go.mod tests/clu
 	@echo "building $@: etcd and kube-apiserver, about 2100 packages, 10 CPU minutes the first time"
 	@mkdir -p $(@D)
 	@cd tests/cluster && $(GO_BUILD) $(STRIP) -o $(CURDIR)/$@ . 2>&1 | $(COUNT)
+	@touch $@
+
+build/bin/gotrace: tests/gotrace/main.go tests/gotrace/go.mod tests/gotrace/go.sum | build/go
+	@echo "building $@"
+	@mkdir -p $(@D)
+	@cd tests/gotrace && $(GO_BUILD) $(STRIP) -o $(CURDIR)/$@ . 2>&1 | $(COUNT)
 	@touch $@
 
 OPERATOR_SOURCES := $(shell find tests/operators -name versions -prune -o -name '*.go' -print) tests/operators/go.mod tests/operators/go.sum

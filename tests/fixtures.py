@@ -92,8 +92,8 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     """Run an API server below a folder; its audit log stays there."""
     folder.mkdir(parents=True, exist_ok=True)
     state, audit_log = folder / "cluster", folder / "audit.log"
-    argv = [_program("cluster"), "--dir", str(state), "--audit-log", str(audit_log)]
-    with _running(argv, folder / "cluster.err") as popen:
+    argv = [program_path("cluster"), "--dir", str(state), "--audit-log", str(audit_log)]
+    with running_program(argv, folder / "cluster.err") as popen:
         wait_until((state / "ready").exists, 120, "the cluster", popen, folder / "cluster.err")
         yield Cluster(state / "kubeconfig", audit_log, popen.pid)
 
@@ -108,22 +108,23 @@ def operator(
     objects: int = 3,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    log_name: str | None = None,
 ) -> Iterator[Operator]:
     """Run an operator, by its name in build/bin or by its path, until it reconciled its objects.
 
     Without objects, as for a standby, it is waited for until it is healthy.
     """
-    path = Path(program) if isinstance(program, Path) else Path(_program(program))
+    path = Path(program) if isinstance(program, Path) else Path(program_path(program))
     namespace = namespace or path.name
-    metrics_port, health_port = _free_ports(2)
+    metrics_port, health_port = free_ports(2)
     argv = [str(path), f"--kubeconfig={on.kubeconfig}", f"--namespace={namespace}"]
     argv += [f"--metrics-addr=127.0.0.1:{metrics_port}", f"--health-addr=127.0.0.1:{health_port}"]
     argv += [f"--period={period}"] if period else []
-    log = on.audit_log.parent / f"{namespace}.log"
+    log = on.audit_log.parent / f"{log_name or namespace}.log"
     url = f"http://127.0.0.1:{metrics_port}/metrics"
     health_url = f"http://127.0.0.1:{health_port}/healthz"
     own = os.environ | dict(environment or {})
-    with _running([*argv, *arguments], log, env=own) as popen:
+    with running_program([*argv, *arguments], log, env=own) as popen:
         ready = _reconciled(url, objects) if objects else _healthy(health_url)
         wait_until(ready, 60, f"{path.name}: its first reconciles", popen, log)
         yield Operator(popen.pid, namespace, url, health_url, log, popen)
@@ -134,7 +135,7 @@ def timers(folder: Path, *arguments: str, program: str = "timers") -> Iterator[T
     """Run `timers` until it is ready to be started; arguments as `--ticker=11`."""
     folder.mkdir(parents=True, exist_ok=True)
     output = folder / "timers.out"
-    with _running([_program(program), *arguments], output, stdin=subprocess.PIPE) as popen:
+    with running_program([program_path(program), *arguments], output, stdin=subprocess.PIPE) as popen:
         running = Timers(popen.pid, output, popen)
         running._wait_line("ready", 10)
         yield running
@@ -222,7 +223,10 @@ def _counters(samples: Metrics) -> Metrics:
 
 
 @contextmanager
-def _running(argv: list[str], output: Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+def running_program(
+    argv: list[str], output: Path, **options: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program, its output in a file; it ends with the context, or with this process."""
     with output.open("wb") as file:
         popen = subprocess.Popen(
             ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--", *argv],
@@ -248,14 +252,16 @@ def _stop(popen: subprocess.Popen[bytes], seconds: float = 20) -> int:
         return popen.wait()
 
 
-def _program(name: str) -> str:
+def program_path(name: str) -> str:
+    """Where a program of build/bin is."""
     path = PROGRAMS / name
     if not path.exists():
         raise FixtureError(f"{path} is missing: run `make fixtures`")
     return str(path)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports on 127.0.0.1 that nobody has at the moment."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [server.getsockname()[1] for server in sockets]
     for server in sockets:

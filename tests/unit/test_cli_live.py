@@ -71,8 +71,9 @@ def test_an_output_is_named_after_the_target(name, expected):
 
 def test_ctrl_c_is_quiet(whowoke, tmp_path):
     code = (
-        "import sys, time, types\n"
+        "import signal, sys, time, types\n"
         "from whowoke.tracer import cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's &\n"
         "def record(options, progress=None):\n"
         "    print('started', flush=True)\n"
         "    time.sleep(60)\n"

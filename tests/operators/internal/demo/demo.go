@@ -34,6 +34,7 @@ type Settings struct {
 	Period      time.Duration
 	MetricsAddr string
 	HealthAddr  string
+	PprofAddr   string
 	Classic     bool
 }
 
@@ -44,6 +45,7 @@ func ParseFlags(name string) Settings {
 	flag.DurationVar(&s.Period, "period", 15*time.Second, "how often each ConfigMap is checked")
 	flag.StringVar(&s.MetricsAddr, "metrics-addr", "127.0.0.1:8080", "address of the metrics, plain HTTP")
 	flag.StringVar(&s.HealthAddr, "health-addr", "127.0.0.1:8081", "address of healthz and readyz")
+	flag.StringVar(&s.PprofAddr, "pprof-addr", "0", "address of net/http/pprof, 0 for none")
 	flag.BoolVar(&s.Classic, "classic", false, "use client-go's work queue, no priority queue")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
@@ -71,6 +73,7 @@ func (s Settings) ManagerOptions() ctrl.Options {
 	return ctrl.Options{
 		Metrics:                       metricsserver.Options{BindAddress: s.MetricsAddr},
 		HealthProbeBindAddress:        s.HealthAddr,
+		PprofBindAddress:              s.PprofAddr,
 		LeaderElection:                true,
 		LeaderElectionID:              s.Name + ".demo.example.com",
 		LeaderElectionNamespace:       s.Namespace,
