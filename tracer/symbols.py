@@ -5,7 +5,6 @@ are looked up in /proc/kallsyms, which only root sees.
 """
 
 import struct
-from bisect import bisect_right
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +19,34 @@ from whowoke.tracer.gotypes import type_name
 from whowoke.tracer.pclntab import FunctionTable
 from whowoke.tracer.sockets import socket_address
 
+KALLSYMS = Path("/proc/kallsyms")
 UNKNOWN = Frame("", "", 0)
+
+
+class KernelSymbols:
+    """Functions of /proc/kallsyms: lines of 16 hex digits, a type, a name, maybe a module."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        data = np.frombuffer(text, "u1")
+        lines = np.flatnonzero(data[:-1] == ord("\n")) + 1
+        lines = np.concatenate(([0], lines)) if len(data) else lines[:0]
+        lines = lines[np.isin(data[lines + 17], list(b"tTwW"))]
+        digits = data[lines[:, None] + np.arange(16)]
+        values = np.where(digits >= ord("a"), digits - ord("a") + 10, digits - ord("0"))
+        powers = np.uint64(1) << np.arange(60, -4, -4, dtype="<u8")
+        addresses = (values.astype("<u8") * powers).sum(axis=1)
+        order = np.argsort(addresses, kind="stable")
+        self._addresses, self._lines = addresses[order], lines[order]
+
+    def name_at(self, address: int) -> str:
+        """The function at an address, empty below the first."""
+        index = int(np.searchsorted(self._addresses, np.uint64(address), "right")) - 1
+        if index < 0:
+            return ""
+        start = int(self._lines[index])
+        line = self._text[start : self._text.find(b"\n", start)]
+        return line.split()[2].decode("utf-8", "replace")
 
 
 class Symbols:
@@ -53,19 +79,11 @@ class Symbols:
 
     def kernel_frame(self, address: int) -> Frame:
         """The kernel's function at an address; file and line aren't known."""
-        addresses, names = self._kernel
-        index = bisect_right(addresses, address) - 1
-        return Frame(names[index], "", 0) if index >= 0 else UNKNOWN
+        return Frame(self._kernel.name_at(address), "", 0)
 
     @cached_property
-    def _kernel(self) -> tuple[list[int], list[str]]:
-        rows = []
-        for line in Path("/proc/kallsyms").read_text().splitlines():
-            address, kind, name = line.split(maxsplit=3)[:3]
-            if kind in "tTwW":
-                rows.append((int(address, 16), name))
-        rows.sort()
-        return [address for address, _ in rows], [name for _, name in rows]
+    def _kernel(self) -> "KernelSymbols":
+        return KernelSymbols(KALLSYMS.read_bytes())
 
     def type_name(self, address: int) -> str:
         """Name of a Go type, such as ``*v1.ConfigMap``, by the address of its descriptor."""
