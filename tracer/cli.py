@@ -96,7 +96,8 @@ def explain(
             pid=pid, duration_ns=parse_duration(duration), output=kept, force=force
         )
         summary = _record(options)
-        for line in _described(summary) if output else summary.notes:
+        # What was left out, the explanation says itself.
+        for line in _described(summary)[len(summary.notes) :] if output else ():
             tell(line)
         files.explain_file(kept, period_ns, as_json)
 

@@ -1,6 +1,7 @@
 """Kernel symbols from a text such as /proc/kallsyms, and texts behind hashes."""
 
 import pytest
+
 from whowoke.tracer.sockets import socket_address
 from whowoke.tracer.symbols import KernelSymbols
 
