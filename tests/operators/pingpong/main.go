@@ -1,0 +1,35 @@
+// Command pingpong lets two goroutines wake each other as fast as they can: the worst case for a
+// tracer. It prints the number of exchanges of each 100 ms until stdin closes.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+func main() {
+	there, back := make(chan struct{}), make(chan struct{})
+	var exchanges atomic.Int64
+	go func() {
+		for range there {
+			back <- struct{}{}
+		}
+	}()
+	go func() {
+		for {
+			there <- struct{}{}
+			<-back
+			exchanges.Add(1)
+		}
+	}()
+	fmt.Println("ready", os.Getpid())
+	go func() {
+		for range time.Tick(100 * time.Millisecond) {
+			fmt.Println(exchanges.Swap(0))
+		}
+	}()
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
