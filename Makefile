@@ -1,5 +1,6 @@
 # make demo    record the demo operators and say what wakes them
 # make test    lint, then all tests
+# make accuracy    every source of wake-ups, on every version: about an hour the first time
 # make fixtures / lint / venv / go / clean
 # A fresh Debian 12 or Ubuntu 24.04 as root needs nothing but make.
 
@@ -29,7 +30,7 @@ export GOWORK := off
 GO_BUILD = $(CURDIR)/build/go build -v -trimpath -buildvcs=false
 STRIP := -ldflags='-s -w'
 
-.PHONY: demo test lint fixtures venv go system test-tools clean
+.PHONY: demo test accuracy lint fixtures selected-versions venv go system test-tools clean
 
 demo: venv fixtures
 	$(BIN)/python -m tests.demo --period $(PERIOD) --seconds $(SECONDS) $(DEMO)
@@ -43,12 +44,17 @@ lint: venv go build/mypy/whowoke
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p whowoke
-	$(BIN)/mypy tests/fixtures.py tests/blind.py
+	$(BIN)/mypy tests/fixtures.py tests/blind.py tests/versions.py tests/recording.py tests/accuracy
 	$(BIN)/lint-imports
 	unformatted="$$("$$(build/go env GOROOT)/bin/gofmt" -l tests)"; \
 	  [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }
 
-fixtures: $(PROGRAMS:%=build/bin/%)
+fixtures: $(PROGRAMS:%=build/bin/%) selected-versions
+
+# Runs what it is told: make accuracy ACCURACY='--sources leader standby --versions go1.2*'
+accuracy: venv test-tools fixtures
+	$(BIN)/python -m tests.versions
+	$(BIN)/python -m tests.accuracy $(ACCURACY)
 
 venv: build/venv/installed
 
@@ -122,6 +128,10 @@ $(OPERATORS:%=build/bin/%): $(OPERATOR_SOURCES) | build/go
 	@mkdir -p $(@D)
 	@cd tests/operators && $(GO_BUILD) $(STRIP) -o $(CURDIR)/$@ ./$(@F) 2>&1 | $(COUNT)
 	@touch $@
+
+# Each is built once, with a Go toolchain of its own: a selection here, all by `make accuracy`.
+selected-versions: | build/go build/venv/installed
+	@$(BIN)/python -m tests.versions --selected
 
 $(UNSTRIPPED:%=build/bin/%-unstripped): $(OPERATOR_SOURCES) | build/go
 	@echo "building $@"

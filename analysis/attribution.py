@@ -1,32 +1,34 @@
 """Puts rules, chains and queues together: the causes of each wake-up, add and reconcile."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
 
-from whowoke.analysis.causes import BEFORE, UNKNOWN, Cause, Rule, Rules
+from whowoke.analysis.causes import BEFORE, UNKNOWN, Cause, Rule, Rules, distinct
 from whowoke.analysis.chains import Chains
+from whowoke.analysis.delays import Delays
 from whowoke.analysis.frames import (
     NOWHERE,
     CaptureLike,
     Code,
     Place,
-    matches_any,
     place,
-    plain_name,
 )
 from whowoke.analysis.lookup import MISSING
+from whowoke.analysis.peers import Peers
 from whowoke.analysis.queues import Add, Ready, Reconcile
 from whowoke.analysis.reconciles import Operations
-from whowoke.analysis.sightings import Sightings
+from whowoke.analysis.served import Served
+from whowoke.analysis.sightings import Sightings, declared
+from whowoke.analysis.watches import Watches
 
-# From the moment an item is due to the expiry of the timer that was set for it: scheduling only.
-TIMER_SLACK_NS = 20_000_000
 # From a resync's timer to the last handler call that it leads to.
 RESYNC_NS = 1_000_000_000
+LISTING, RESYNC = "informer.relist", "informer.resync"
+# Rules whose wake-ups have the line of what they are about.
+BY_OTHERS = ("queue", "served")
 
 
 @dataclass
@@ -42,26 +44,7 @@ class Seen:
     @property
     def has_own_place(self) -> bool:
         """Whether the line is its own, not that of the item or request that it is about."""
-        return bool(self.begun) and not (self.rule and self.rule.decided_by == "queue")
-
-
-def distinct(causes: Iterable[Cause]) -> list[Cause]:
-    """Each cause once, in the order of first appearance."""
-    return list(dict.fromkeys(causes))
-
-
-def _declared(capture: CaptureLike) -> Place:
-    """Where the operator's only Reconcile is declared, as far as the probe sites tell."""
-    sites = capture.metadata.get("sites")
-    functions = {
-        (str(site.get("function", "")), str(site.get("file") or ""), str(site.get("line") or ""))
-        for site in (sites if isinstance(sites, list) else [])
-        if isinstance(site, dict) and site.get("probe") == "reconcile_return"
-    }
-    if len(functions) != 1:
-        return NOWHERE
-    function, file, line = functions.pop()
-    return Place(plain_name(function), f"{file}:{line}" if file else "", "declared")
+        return bool(self.begun) and not (self.rule and self.rule.decided_by in BY_OTHERS)
 
 
 class Attribution:
@@ -75,10 +58,14 @@ class Attribution:
         wakeups: pd.DataFrame,
         chains: Chains,
         operations: Operations,
+        peers: Peers,
     ) -> None:
         self.code, self.rules, self.chains, self.operations = code, rules, chains, operations
-        self.declared = _declared(capture)
-        self.sightings = Sightings(wakeups, code, rules, operations.resync_types)
+        self.declared = declared(capture)
+        self.watches = Watches(capture, code, rules, chains, operations.resync_types)
+        self.served = Served(capture, rules, chains, wakeups)
+        self.sightings = Sightings(wakeups, code, rules, self.watches.type_of, peers)
+        self._delays = Delays(operations.queues.adds)
         self._seen: dict[int, Seen] = {}
         self._adds: dict[int, list[Cause]] = {}
         self._resync_by_goid: dict[int, Cause] = {}
@@ -89,54 +76,94 @@ class Attribution:
         """What one wake-up is, without the controllers that it led to."""
         if number not in self._seen:
             seen = Seen(*self.sightings.classify(number))
-            seen.answered = self.chains.answers.get(number, [])
+            seen.answered = self._answered(number)
             # Records that make no sense may ask for this one again: they find it undecided.
             self._seen[number] = seen
             self._decide(number, seen)
+            self._before(number, seen)
         return self._seen[number]
 
+    def _answered(self, number: int) -> list[int | None]:
+        """Whose requests a wake-up answers; the end of a request alone, if it is not a watch's."""
+        answered = self.chains.answers.get(number, [])
+        if answered or self.watches.streams(number):
+            return answered
+        ended = self.chains.ended.get(number, [])
+        return [wakeup for wakeup in ended if wakeup is not None]
+
     def _decide(self, number: int, seen: Seen) -> None:
-        rule = seen.rule
-        if rule is not None and rule.decided_by == "queue":
+        by = seen.rule.decided_by if seen.rule else ""
+        if by == "queue":
             seen.begun = self._due_items(number)
             seen.evidence = "none" if all(c.is_unknown for c in seen.begun) else "probe"
-            return
-        if rule is not None and rule.decided_by == "readied" and self._is_stream(number):
-            watch = self.rules.event("informer_change")
-            seen.begun = [Cause(watch.origin, watch.cause, "", "", *self._stream_place)]
+        elif by == "readied" and (streams := self.watches.streams(number)):
+            seen.begun = self.watches.brought(number, streams)
             seen.evidence = "stack"
         elif seen.answered:
-            seen.evidence = "stack" if any(a is not None for a in seen.answered) else "none"
-        elif rule is not None and not (rule.decided_by == "readied" and self._is_blind(number)):
-            subject = self.sightings.subject(number)
-            where = self.sightings.usual_place(number)
-            seen.begun = [Cause(rule.origin, rule.cause, subject, "", *where)]
-            called = seen.place.kind == "callback" or rule.kind == "gc"
+            asked = any(a is not None for a in seen.answered)
+            seen.evidence = "stack" if asked or not self._is_blind(number) else "none"
+        elif by == "served" and (served := self.served.causes(number)):
+            seen.begun, seen.evidence = served, "probe"
+        elif seen.rule is not None and not (by == "readied" and self._is_blind(number)):
+            seen.begun = [self._by_rule(number, seen.rule)]
+            called = seen.place.kind == "callback" or seen.rule.kind == "gc"
             seen.evidence = "probe" if called else "stack"
+            if seen.rule.kind == "signal":
+                seen.evidence = "kernel"
         else:
-            seen.begun = [Cause("unknown", "unknown", "", "", *seen.place)]
+            seen.begun = self._of_armer(number) or self._of_readied(number)
+            seen.evidence = "none" if all(c.is_unknown for c in seen.begun) else "stack"
+            seen.begun = seen.begun or [Cause("unknown", "unknown", "", "", *seen.place)]
+
+    def _by_rule(self, number: int, rule: Rule) -> Cause:
+        subject = self.sightings.subject(number)
+        where = self.sightings.usual_place(number)
+        if rule.kind == "signal":
+            where = self._waiting(number)
+        return Cause(rule.origin, rule.cause, subject, "", *where)
+
+    def _waiting(self, number: int) -> Place:
+        """Where the operator's goroutine waited that a wake-up made runnable in the end."""
+        for stack, start, _ in self._readied(number):
+            if own := self.code.owned_by("operator", self.code.stack(stack, start)):
+                return place(own, "waiting")
+        return NOWHERE
+
+    def _before(self, number: int, seen: Seen) -> None:
+        """Of an answer to a request from before the recording only the peer is known."""
+        if None in seen.answered and not self._is_blind(number):
+            rule = self.rules.event("answer_before")
+            subject = self.sightings.peer(number)
+            seen.begun.append(Cause(rule.origin, rule.cause, subject, "", *seen.place))
+            seen.answered = [a for a in seen.answered if a is not None]
+
+    def _of_armer(self, number: int) -> list[Cause]:
+        """The causes of the goroutine that set a timer about which nothing else is known."""
+        row = self.sightings.rows[number]
+        if not row["armed_goid"]:
+            return []
+        armer = self.chains.cause(row["armed_goid"], row["armed_ns"])
+        return self._handed_on(armer) if armer is not None else []
+
+    def _of_readied(self, number: int) -> list[Cause]:
+        """What a timer's function of the standard library is about, by whom it let go on."""
+        row = self.sightings.rows[number]
+        stacks = [self.code.stack(*key[:2]) for key in self._readied(number)]
+        if not row["function"] or not stacks:
+            return []
+        found = {self.sightings.by_stack(row, stack) for stack in stacks}
+        rule, where = found.pop()
+        if found or rule is None or rule.decided_by:
+            return []
+        return [Cause(rule.origin, rule.cause, "", "", *where)]
 
     def _is_blind(self, number: int) -> bool:
         activation = self.chains.direct.get(number)
         return activation is not None and self.chains.is_blind(activation)
 
-    def _readied(self, number: int) -> list[tuple[int, int]]:
+    def _readied(self, number: int) -> list[tuple[int, int, int]]:
         activation = self.chains.direct.get(number)
         return activation.readied if activation else []
-
-    def _is_stream(self, number: int) -> bool:
-        stacks = (self.code.stack(*key) for key in self._readied(number))
-        return any(self.rules.waits_for(stack) == "stream" for stack in stacks)
-
-    @cached_property
-    def _stream_place(self) -> Place:
-        stacks = {key for number in self.chains.direct for key in self._readied(number)}
-        frames = [frame for key in sorted(stacks) for frame in self.code.stack(*key)]
-        for pattern in self.rules.waits["stream"]:
-            for frame in frames:
-                if matches_any((pattern,), frame.function):
-                    return place(frame, "waiting")
-        return NOWHERE
 
     # ------------------------------------------------------------ delayed items
 
@@ -158,29 +185,14 @@ class Attribution:
                 causes.append(unknown._replace(controller=controller))
         return distinct(causes)
 
-    @cached_property
-    def _delays(self) -> dict[int | None, tuple[list[int], list[Add]]]:
-        """Delayed adds by the time they are due: of each queue, and for None of all."""
-        delayed = [a for a in self.operations.queues.adds if a.after_ns and a.due_ns is not None]
-        delayed.sort(key=lambda add: add.due_ns or 0)
-        tables: dict[int | None, tuple[list[int], list[Add]]] = {None: ([], [])}
-        for add in delayed:
-            for queue in (add.key[0], None):
-                times, adds = tables.setdefault(queue, ([], []))
-                times.append(add.due_ns or 0)
-                adds.append(add)
-        return tables
-
     def _absorbed(self, number: int) -> list[Cause]:
         """A delay ran out for an item that was not waiting any more."""
         row = self.sightings.rows[number]
         queue = self.operations.queue_of(row["goid"])
-        if queue is None and len(self._delays) > 2:
+        if queue is None and self._delays.queues > 1:
             return [UNKNOWN]
-        times, adds = self._delays.get(queue, ([], []))
-        index = bisect_right(times, row["due_ns"]) - 1
-        if index >= 0 and row["due_ns"] - times[index] <= TIMER_SLACK_NS:
-            return self.of_add(adds[index])
+        if add := self._delays.due(queue, row["due_ns"]):
+            return self.of_add(add)
         controller = self.operations.controllers.get(queue or 0, "")
         unknown = BEFORE if row["armed_ns"] == MISSING else UNKNOWN
         return [unknown._replace(controller=controller)]
@@ -201,6 +213,8 @@ class Attribution:
             return [self._resync(add)._replace(controller=controller)]
         if add.event == "result_unknown":
             return [UNKNOWN._replace(controller=controller)]
+        if add.event in ("informer_change", "informer_initial"):
+            return [c._replace(controller=controller) for c in self._of_change(add)]
         if add.event:
             rule = self.rules.event(add.event)
             return [Cause(rule.origin, rule.cause, "", controller, *self._place_of_add(add))]
@@ -210,6 +224,20 @@ class Attribution:
             number = self.chains.cause(add.goid, add.ts_ns)
             causes = [UNKNOWN] if number is None else self._handed_on(number)
         return distinct(cause._replace(controller=controller) for cause in causes)
+
+    def _of_change(self, add: Add) -> list[Cause]:
+        """Behind a change is a watch event, unless the informer listed or somebody made it up."""
+        number = self.chains.cause(add.goid, add.ts_ns)
+        if number is not None and not self.chains.stream(add.goid, add.ts_ns):
+            handed = self._handed_on(number)
+            # The handler may still have been at work for a resync.
+            changed = add.event == "informer_change" and all(c.cause != RESYNC for c in handed)
+            if changed or any(c.cause == LISTING for c in handed):
+                return handed
+        if add.event == "informer_change":
+            return self.watches.behind(add)
+        rule = self.rules.event(add.event)
+        return [Cause(rule.origin, rule.cause, self.watches.type_of(add.goid))]
 
     def _handed_on(self, number: int) -> list[Cause]:
         """Causes that a wake-up gives to those it makes ready: not the requests it answers."""
@@ -223,8 +251,6 @@ class Attribution:
         if add.event.startswith("result_"):
             frame = self.code.symbol(add.return_pc) if add.return_pc else None
             return place(frame, "returned") if frame else self.declared
-        if add.event == "informer_change":
-            return self._stream_place
         own = self.code.owned_by("operator", self.code.stack(add.stack))
         return place(own, "armed") if own and add.event == "delayed_add" else NOWHERE
 

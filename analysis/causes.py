@@ -1,7 +1,7 @@
 """Rules that say what a wake-up is, read from ``causes.toml``, and where its line of code is."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from whowoke.analysis.frames import NOWHERE, Code, Place, Stack, matches_any, place
 
-WAITS = ("lock", "stream", "own_answer", "answer")
+# In the order in which they are looked for.
+WAITS = ("lock", "stream", "serving", "sending", "own_answer", "answer")
 
 
 class Cause(NamedTuple):
@@ -22,6 +23,17 @@ class Cause(NamedTuple):
     function: str = ""
     location: str = ""
     location_kind: str = "unknown"
+    # The single object of a watch event: told of each wake-up, not counted apart.
+    detail: str = ""
+
+    @property
+    def about(self) -> str:
+        """What it is about, with the single object."""
+        return " ".join(filter(None, (self.subject, self.detail)))
+
+    def general(self) -> "Cause":
+        """The cause without the single object."""
+        return self._replace(detail="")
 
     @property
     def is_unknown(self) -> bool:
@@ -29,9 +41,16 @@ class Cause(NamedTuple):
         return self.origin == "unknown"
 
 
+# The columns that a cause has in every table.
+CAUSE_FIELDS = Cause._fields[:-1]
 UNKNOWN = Cause("unknown", "unknown")
 # A delay or add that was set before the first probe: at most one for each object.
 BEFORE = Cause("unknown", "unknown", subject="set before the recording")
+
+
+def distinct(causes: Iterable[Cause]) -> list[Cause]:
+    """Each cause once, in the order of first appearance."""
+    return list(dict.fromkeys(causes))
 
 
 class Fire(NamedTuple):
@@ -44,6 +63,7 @@ class Fire(NamedTuple):
     armed: Stack
     period_ns: int
     ticker: bool
+    inbound: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,9 +80,11 @@ class Rule:
     event: str = ""
     callback: tuple[str, ...] = ()
     frames: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     owner: str = ""
     period_ns: int = 0
     ticker: bool = False
+    inbound: bool = False
     subject: str = ""
     decided_by: str = ""
 
@@ -70,7 +92,7 @@ class Rule:
         """Whether the rule is about such a wake-up."""
         if self.kind != fire.kind or (self.period_ns and self.period_ns != fire.period_ns):
             return False
-        if self.ticker and not fire.ticker:
+        if (self.ticker and not fire.ticker) or (self.inbound and not fire.inbound):
             return False
         if self.callback and not matches_any(self.callback, fire.callback):
             return False
@@ -98,7 +120,7 @@ class Rules:
     interrupts: tuple[str, ...]
 
     def waits_for(self, stack: Stack) -> str:
-        """What a parked goroutine waits for: ``lock``, ``stream``, ``own_answer``, ``answer``."""
+        """What a parked goroutine waits for, one of ``WAITS`` or nothing known."""
         for wait in WAITS:
             if any(matches_any(self.waits[wait], frame.function) for frame in stack):
                 return wait
@@ -112,11 +134,28 @@ class Rules:
         """The rule for something that the queue's records say."""
         return next(rule for rule in self.rules if rule.event == name)
 
+    def request(self, handler: str, path: str) -> Rule:
+        """The rule for a request from outside: by its handler first, by its path second."""
+        rules = [rule for rule in self.rules if rule.kind == "request"]
+        for rule in rules:
+            if handler and matches_any(rule.callback, handler):
+                return rule
+        for rule in rules:
+            if any(_is_path(pattern, path) for pattern in rule.paths):
+                return rule
+        return next(rule for rule in rules if not rule.callback)
+
     def about(self, origin: str, cause: str) -> Rule | None:
         """The first rule that gives this cause, for its explanation and advice."""
         if origin == "unknown":
             return None
         return next((r for r in self.rules if (r.origin, r.cause) == (origin, cause)), None)
+
+
+def _is_path(pattern: str, path: str) -> bool:
+    if pattern.endswith("*"):
+        return path.startswith(pattern[:-1])
+    return path == pattern or path.startswith(f"{pattern}/")
 
 
 def _rule(row: dict[str, Any]) -> Rule:

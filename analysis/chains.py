@@ -8,9 +8,15 @@ import pandas as pd
 
 from whowoke.analysis.causes import Rules
 from whowoke.analysis.frames import CaptureLike, Code
+from whowoke.analysis.peers import Peers
 
 # From a timer's expiry to the ready of the goroutine that it wakes: microseconds, on one thread.
 SAME_CALL_NS = 1_000_000
+
+# What goroutines wait for that go on with their own cause when it comes.
+AWAITING = ("answer", "own_answer", "sending")
+# The mode of a descriptor on which a goroutine waits until it may write.
+WRITE = ord("w")
 
 # In the order in which they come where they have the same time.
 LOSING, SEEING, FIRE, DESCRIPTOR, READY, NEW = range(6)
@@ -24,22 +30,34 @@ FOREVER = 1 << 62
 
 @dataclass
 class Activation:
-    """What a goroutine did from one wake-up to the next: ``end_ns`` is when it was woken again."""
+    """What a goroutine did from one wake-up to the next: ``end_ns`` is when it was woken again.
+
+    ``readied`` has stack, start function and id of each goroutine that it made runnable.
+    """
 
     goid: int
     start_ns: int
     end_ns: int
-    readied: list[tuple[int, int]] = field(default_factory=list)
+    readied: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 @dataclass
 class Chains:
-    """What each goroutine's cause was at each time. Wake-ups are row numbers, None is unknown."""
+    """What each goroutine's cause was at each time. Wake-ups are row numbers, None is unknown.
+
+    ``answers`` are the causes of the goroutines that a wake-up brought answers to, ``ended`` of the
+    transport's own ones, whose answers were over. ``streams`` has, beside each cause, the goroutine
+    of the watch stream through which it came (0 for none); ``children`` the goroutines that were
+    created for a wake-up.
+    """
 
     times: dict[int, list[int]] = field(default_factory=dict)
     causes: dict[int, list[int | None]] = field(default_factory=dict)
     direct: dict[int, Activation] = field(default_factory=dict)
     answers: dict[int, list[int | None]] = field(default_factory=dict)
+    ended: dict[int, list[int | None]] = field(default_factory=dict)
+    streams: dict[int, list[int]] = field(default_factory=dict)
+    children: dict[int, list[int]] = field(default_factory=dict)
     blind: list[tuple[int, int]] = field(default_factory=list)
 
     def is_blind(self, activation: Activation) -> bool:
@@ -57,23 +75,30 @@ class Chains:
         times = self.times.get(goid)
         return bisect_right(times, ts_ns) - 1 if times else -1
 
-    def hand(self, goid: int, ts_ns: int, cause: int | None) -> None:
+    def stream(self, goid: int, ts_ns: int) -> int:
+        """The goroutine of the watch stream that this one's work follows from, 0 for none."""
+        index = self.epoch(goid, ts_ns)
+        return self.streams[goid][index] if index >= 0 else 0
+
+    def hand(self, goid: int, ts_ns: int, cause: int | None, stream: int = 0) -> None:
         """A goroutine goes on for that cause from here."""
-        times = self.times.setdefault(goid, [])
-        causes = self.causes.setdefault(goid, [])
-        times.append(ts_ns)
-        causes.append(cause)
+        self.times.setdefault(goid, []).append(ts_ns)
+        self.causes.setdefault(goid, []).append(cause)
+        self.streams.setdefault(goid, []).append(stream)
 
 
 class _Walk:
     """The pass: who is woken takes the waker's cause, but for locks and answers."""
 
-    def __init__(self, wakeups: pd.DataFrame, code: Code, rules: Rules) -> None:
+    def __init__(self, wakeups: pd.DataFrame, code: Code, rules: Rules, peers: Peers) -> None:
         self.chains = Chains()
+        self._peers = peers
         self._code = code
         self._rules = rules
         self._descriptor: list[bool] = (wakeups["kind"] == "descriptor").tolist()
+        self._fd: list[tuple[int, int]] = list(zip(wakeups["fd"], wakeups["mode"], strict=True))
         self._current: dict[int, int | None] = {}
+        self._stream: dict[int, int] = {}
         self._serving: dict[int, Activation] = {}
         self._woken_by_timer: dict[int, tuple[int, int]] = {}
         self._called_by_timer: dict[int, tuple[int, int]] = {}
@@ -91,7 +116,7 @@ class _Walk:
         self._called_by_timer.clear()
 
     def waits_for(self, stack_id: int, start: int) -> str:
-        """``lock``, ``answer``, ``own_answer``, ``stream`` or nothing known."""
+        """What the goroutine waits for, see ``Rules.waits_for``."""
         key = (stack_id, start)
         if key not in self._waits:
             self._waits[key] = self._rules.waits_for(self._code.stack(stack_id, start))
@@ -110,10 +135,24 @@ class _Walk:
 
         A forced collection comes here too: its goroutine begins something.
         """
-        if wait == "own_answer":
+        if self._descriptor[wakeup] and self._answers_itself(ts, wakeup, woken, wait):
             self.chains.answers.setdefault(wakeup, []).append(self._current.get(woken))
         else:
             self._start(ts, woken, wakeup)
+
+    def _answers_itself(self, ts: int, wakeup: int, woken: int, wait: str) -> bool:
+        """Whether the woken goroutine waits for the other side of a connection to go on.
+
+        It waits until it may write, or for an answer: by its stack, or it has written there since
+        it was woken last.
+        """
+        fd, mode = self._fd[wakeup]
+        if wait in ("own_answer", "answer") or mode == WRITE:
+            return True
+        if wait or self._peers.is_inbound(fd, ts):
+            return False
+        times = self.chains.times.get(woken)
+        return self._peers.wrote(woken, fd, times[-1] if times else 0, ts)
 
     def ready(self, ts: int, goid: int, tid: int, woken: int, stack_id: int, start: int) -> None:
         """One goroutine made another runnable."""
@@ -125,13 +164,13 @@ class _Walk:
             return
         cause = self._current.get(goid) if goid else None
         serving = self._serving.get(goid) if goid else None
-        if wait in ("answer", "own_answer") and self._is_answer(goid, cause, woken):
+        if wait in AWAITING and self._is_answer(goid, cause, woken, wait):
             return
         if serving is not None:
-            serving.readied.append((stack_id, start))
-        self._hand(ts, woken, cause)
+            serving.readied.append((stack_id, start, woken))
+        self._hand(ts, woken, cause, woken if wait == "stream" else self._stream.get(goid, 0))
 
-    def _is_answer(self, goid: int, cause: int | None, woken: int) -> bool:
+    def _is_answer(self, goid: int, cause: int | None, woken: int, wait: str) -> bool:
         """Whether an answer came, and not the end of patience: the asking goroutine goes on."""
         if cause is None:
             return goid != 0
@@ -139,7 +178,8 @@ class _Walk:
             return False
         answered = self._current.get(woken)
         if answered != cause:
-            self.chains.answers.setdefault(cause, []).append(answered)
+            table = self.chains.ended if wait == "sending" else self.chains.answers
+            table.setdefault(cause, []).append(answered)
         return True
 
     def new(self, ts: int, goid: int, tid: int, child: int) -> None:
@@ -147,29 +187,35 @@ class _Walk:
         if goid == 0 and tid in self._called_by_timer:
             self._start(ts, child, self._called_by_timer.pop(tid)[0])
         else:
-            self._hand(ts, child, self._current.get(goid) if goid else None)
+            cause = self._current.get(goid) if goid else None
+            if cause is not None:
+                self.chains.children.setdefault(cause, []).append(child)
+            self._hand(ts, child, cause, self._stream.get(goid, 0))
 
     def _start(self, ts: int, goid: int, wakeup: int) -> None:
         self._hand(ts, goid, wakeup)
         activation = Activation(goid, ts, FOREVER)
         self.chains.direct[wakeup] = self._serving[goid] = activation
 
-    def _hand(self, ts: int, goid: int, cause: int | None) -> None:
+    def _hand(self, ts: int, goid: int, cause: int | None, stream: int = 0) -> None:
         before = self._serving.pop(goid, None)
         if before is not None:
             before.end_ns = ts
         cause = None if self._blind else cause
         self._current[goid] = cause
-        self.chains.hand(goid, ts, cause)
+        self._stream[goid] = stream if cause is not None else 0
+        self.chains.hand(goid, ts, cause, self._stream[goid])
 
 
-def follow(capture: CaptureLike, wakeups: pd.DataFrame, code: Code, rules: Rules) -> Chains:
+def follow(
+    capture: CaptureLike, wakeups: pd.DataFrame, code: Code, rules: Rules, peers: Peers
+) -> Chains:
     """Hand causes from goroutine to goroutine, in the order of time.
 
     ``wakeups`` needs ``ts_ns``, ``kind``, ``tid``, ``goid``, ``start``, ``parked_stack``,
-    ``function``; causes are numbers of its rows.
+    ``function``, ``fd``, ``mode``; causes are numbers of its rows.
     """
-    walk = _Walk(wakeups, code, rules)
+    walk = _Walk(wakeups, code, rules, peers)
     walk.chains.blind = _blind_times(capture)
     marks = [
         (order, ts, 0, 0)
@@ -218,7 +264,7 @@ def _events(capture: CaptureLike, wakeups: pd.DataFrame) -> list[tuple[int, ...]
         *(wakeups[name].tolist() for name in columns),
         strict=True,
     ):
-        if kind == "timer":
+        if kind in ("timer", "signal"):
             events.append((FIRE, ts, tid, goid, number, function))
         else:
             events.append((DESCRIPTOR, ts, tid, goid, number, stack, start))

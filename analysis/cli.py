@@ -111,6 +111,25 @@ def info(file: File, as_json: Json = False) -> None:
     show(json.dumps(facts, indent=2) if as_json else describe(facts))
 
 
+def show_wakeup(
+    file: File,
+    wakeup_id: Annotated[
+        int, typer.Argument(metavar="WAKEUP_ID", help="Its id in `wakeups`.", show_default=False)
+    ],
+    as_json: Json = False,
+) -> None:
+    """Show one wake-up, from the interrupt through threads and goroutines to the reconcile.
+
+    Example: whowoke show op-4242.whowoke 88
+    """
+    capture = open_capture(file)
+    from whowoke.analysis.show import tell_story
+
+    story = tell_story(capture, wakeup_id)
+    show(json.dumps(story.json(), indent=2) if as_json else story.text())
+    check_complete(capture)
+
+
 def schema(as_json: Json = False) -> None:
     """Print every table and record with the units and meanings of its columns.
 
@@ -170,6 +189,7 @@ def add_verbs(app: typer.Typer) -> None:
     app.command()(export)
     app.command()(info)
     app.command()(schema)
+    app.command("show")(show_wakeup)
 
 
 def _tell(message: str, hint: str, code: int) -> int:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whowoke.analysis.causes import BEFORE, Cause
+from whowoke.analysis.causes import BEFORE, CAUSE_FIELDS, Cause
 from whowoke.analysis.durations import format_duration
 from whowoke.analysis.frames import CaptureLike, known_modules
 from whowoke.analysis.model import Analysis
+from whowoke.analysis.series import REGULAR_JITTER
 
 # controller-runtime stretches a period by up to a tenth, and work adds to it.
 PERIOD_TOLERANCE = 0.12
@@ -93,7 +94,7 @@ class Explanation:
         answers = self._answers()
         rows = []
         for row in table.to_dict("records"):
-            cause = Cause(*(row[name] for name in Cause._fields))
+            cause = Cause(*(row[name] for name in CAUSE_FIELDS))
             rule = self.analysis.rules.about(cause.origin, cause.cause)
             plain: dict[str, Any] = {
                 str(key): None if pd.isna(value) else value for key, value in row.items()
@@ -122,7 +123,7 @@ class Explanation:
             cause
             for number, causes in enumerate(named.wakeups)
             if named.is_continuation(number)
-            for cause in causes
+            for cause in {c.general() for c in causes}
         )
 
     def _count_continuations(self) -> int:
@@ -224,7 +225,7 @@ def _armed_periods(analysis: Analysis) -> dict[Cause, int]:
                 found.setdefault(cause, []).append(period)
     for add in analysis.operations.queues.adds:
         for cause in analysis.attribution.of_add(add) if add.after_ns else ():
-            found.setdefault(cause, []).append(add.after_ns)
+            found.setdefault(cause.general(), []).append(add.after_ns)
     return {cause: int(np.median(values)) for cause, values in found.items()}
 
 
@@ -242,7 +243,10 @@ def _rhythm(row: dict[str, Any], of: str) -> str:
     gap, schedule = format_duration(row["median_gap_ns"]), row["schedule"]
     if not schedule:
         return f", {gap} apart"
-    return f", every {gap} ± {format_duration(row['jitter_ns'])}{of}, {SCHEDULES[schedule]}"
+    every = f", every {gap} ± {format_duration(row['jitter_ns'])}{of}"
+    if schedule == "irregular" and row["jitter_ns"] < REGULAR_JITTER * row["median_gap_ns"]:
+        return every  # somebody outside has the timer
+    return f"{every}, {SCHEDULES[schedule]}"
 
 
 def _block(rows: Iterable[dict[str, Any]], line: Any) -> list[str]:

@@ -10,6 +10,7 @@ from whowoke.analysis.attribution import Attribution
 from whowoke.analysis.causes import Rules, load_rules
 from whowoke.analysis.chains import Chains, follow
 from whowoke.analysis.frames import CaptureLike, Code, Rows
+from whowoke.analysis.peers import Peers
 from whowoke.analysis.reconciles import Operations, replay
 from whowoke.analysis.tallies import Named, cause_table, name_all
 from whowoke.analysis.threads import Threads, episode_at, episodes, load_threads
@@ -39,9 +40,14 @@ class Analysis:
         return base_wakeups(self.capture, self.code, self.rules.receivers)
 
     @cached_property
+    def peers(self) -> Peers:
+        """Who is at the other end of each descriptor."""
+        return Peers(self.capture)
+
+    @cached_property
     def chains(self) -> Chains:
         """What each goroutine's cause was at each time."""
-        return follow(self.capture, self.base, self.code, self.rules)
+        return follow(self.capture, self.base, self.code, self.rules, self.peers)
 
     @cached_property
     def operations(self) -> Operations:
@@ -52,7 +58,13 @@ class Analysis:
     def attribution(self) -> Attribution:
         """Causes of single wake-ups, adds and reconciles."""
         return Attribution(
-            self.capture, self.code, self.rules, self.base, self.chains, self.operations
+            self.capture,
+            self.code,
+            self.rules,
+            self.base,
+            self.chains,
+            self.operations,
+            self.peers,
         )
 
     @cached_property

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from whowoke.analysis.calls import syscalls
 from whowoke.analysis.causes import Cause
 from whowoke.analysis.columns import INT, TEXT
 from whowoke.analysis.model import Analysis
@@ -13,7 +14,6 @@ from whowoke.analysis.nullable import ids, integers, nullable, unless_missing
 from whowoke.analysis.queues import Add, Done, Get, Ready, Reconcile
 from whowoke.analysis.tables import TABLE_BY_NAME, conform, utc_times
 from whowoke.analysis.threads import episode_at
-from whowoke.analysis.threadwakeups import syscalls
 
 QueueEvent = Add | Ready | Get | Done
 OPERATIONS = {Add: "add", Ready: "ready", Get: "get", Done: "done"}
@@ -24,7 +24,7 @@ def tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
     frames = {
         "wakeups": wakeup_rows(analysis),
         "thread_wakeups": thread_rows(analysis),
-        "syscalls": syscalls(analysis.capture),
+        "syscalls": syscalls(analysis.capture, analysis.peers),
         "episodes": episode_rows(analysis),
         "queue": queue_rows(analysis),
         "reconciles": reconcile_rows(analysis),
@@ -79,7 +79,9 @@ def wakeup_rows(analysis: Analysis) -> pd.DataFrame:
     pairs = [list({(c.origin, c.cause): c for c in causes}.values()) for causes in named.wakeups]
     for column in ("origin", "cause"):
         frame[column] = [";".join(getattr(c, column) for c in causes) for causes in pairs]
-    frame["subject"] = [_joined(causes, "subject") for causes in named.wakeups]
+    frame["subject"] = [_joined(causes, "about") for causes in named.wakeups]
+    numbers = range(len(base))
+    frame["peer"] = [analysis.attribution.sightings.peer(n) or None for n in numbers]
     for column, field in (("function",) * 2, ("location",) * 2, ("location_kind", "kind")):
         frame[column] = [
             getattr(s.place, field) or None if s.has_own_place else _joined(causes, column)
@@ -212,6 +214,7 @@ def reconcile_rows(analysis: Analysis) -> pd.DataFrame:
                 "location": f"{line.file}:{line.line}" if line else None,
                 "triggers": len(reconcile.triggers()),
                 "causes": names(causes),
+                "subjects": _joined(analysis.attribution.of_reconcile(reconcile), "about"),
             }
         )
     frame = _frame("reconciles", rows)

@@ -1,7 +1,9 @@
 """Work queues played again, add by add: which adds a Get consumed and which of them were due.
 
-The rules are those of controller-runtime's priority queue: an item is in the queue once; an add for
-at once makes a waiting one ready; of several delays the shortest counts; a Get takes all with it.
+In controller-runtime's priority queue an item is once: an add for at once makes a waiting one
+ready; of several delays the shortest counts; a Get takes all with it. In client-go's queues a
+delayed item waits apart: only its own delay, the shortest of several, moves it to the queue, and a
+Get takes what is in the queue.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +18,10 @@ FLUSH_NS = 1_000_000_000
 
 @dataclass(eq=False)
 class Add:
-    """One item handed to a queue. ``due_ns`` of a rate-limited one is known once it is ready."""
+    """One item handed to a queue. ``due_ns`` of a rate-limited one is known once it is ready.
+
+    ``waiting`` as long as it waits apart, which only delayed items of client-go's queues do.
+    """
 
     ts_ns: int
     goid: int
@@ -27,6 +32,7 @@ class Add:
     priority: int
     stack: int
     due_ns: int | None = None
+    waiting: bool = False
     get: "Get | None" = None
     event: str = ""
     reconcile: "Reconcile | None" = None
@@ -114,6 +120,13 @@ class _Item:
     last_get: Get | None = None
     last_ready_ns: int = 0
     known: bool = False
+    last_due: Ready | None = None
+    was_due: bool = False
+    before_ns: int = 0
+
+    def in_queue(self) -> list[Add]:
+        """The adds that the next Get takes."""
+        return [add for add in self.pending if not add.waiting]
 
 
 @dataclass
@@ -124,6 +137,7 @@ class Queues:
     readies: list[Ready] = field(default_factory=list)
     gets: list[Get] = field(default_factory=list)
     dones: list[Done] = field(default_factory=list)
+    dues: list[Ready] = field(default_factory=list)
     _items: dict[Key, _Item] = field(default_factory=dict)
 
     def _item(self, key: Key) -> _Item:
@@ -136,27 +150,47 @@ class Queues:
         self.adds.append(add)
         self._item(add.key).pending.append(add)
 
+    def due(self, due: Ready) -> None:
+        """An item that waited apart is moved to the queue: a delay is over."""
+        item = self._item(due.key)
+        moved = [add for add in item.pending if add.waiting]
+        for add in moved:
+            add.waiting = False
+        due.adds = due.delayed = [a for a in moved if (a.due_ns or 0) <= due.ts_ns]
+        # Of all delays of an item one is over, and at most one was set before the recording.
+        due.before = not due.adds and not item.was_due
+        item.before_ns = due.ts_ns if due.before else item.before_ns
+        item.was_due, item.last_due = True, due
+        self.dues.append(due)
+
     def ready(self, ready: Ready) -> None:
         """An item became ready: by what is due, else by a rate limiter whose delay is over."""
         item = self._item(ready.key)
-        at_once, delayed = _made_ready(item.pending, ready.ts_ns)
+        item.last_ready_ns = ready.ts_ns
+        self.readies.append(ready)
+        due, item.last_due = item.last_due, None
+        if due is not None and due.goid == ready.goid:
+            ready.adds, ready.delayed, ready.before = due.adds, due.delayed, due.before
+            _take_back_due(item, due)
+            return
+        at_once, delayed = _made_ready(item.in_queue(), ready.ts_ns)
         if not at_once and not delayed and _take_back(item, ready.ts_ns):
-            at_once, delayed = _made_ready(item.pending, ready.ts_ns)
+            at_once, delayed = _made_ready(item.in_queue(), ready.ts_ns)
         for add in () if at_once else delayed:
             add.due_ns = ready.ts_ns if add.due_ns is None else add.due_ns
         ready.adds, ready.delayed = at_once or delayed, delayed
         ready.before = not item.known and not item.pending
-        item.last_ready_ns = ready.ts_ns
-        self.readies.append(ready)
 
     def get(self, get: Get) -> None:
-        """An item was handed out: everything that waited for it is consumed."""
+        """An item was handed out: everything that is in the queue for it is consumed."""
         item = self._item(get.key)
-        get.consumed, item.pending = item.pending, []
+        get.consumed = item.in_queue()
+        item.pending = [add for add in item.pending if add.waiting]
         get.last_ready_ns = item.last_ready_ns
         for add in get.consumed:
             add.get = get
-        get.first = not item.known
+        last_ns = item.last_get.ts_ns if item.last_get else 0
+        get.first = not item.known or item.before_ns > last_ns
         item.known |= bool(get.triggers())
         item.last_get = get
         self.gets.append(get)
@@ -181,6 +215,17 @@ def _made_ready(pending: list[Add], ts_ns: int) -> tuple[list[Add], list[Add]]:
     at_once = [a for a in pending if not a.after_ns and not a.rate_limited]
     due = [a for a in pending if a.after_ns and a.due_ns is not None and a.due_ns <= ts_ns]
     return at_once, due or [a for a in pending if a.due_ns is None]
+
+
+def _take_back_due(item: _Item, due: Ready) -> None:
+    """Between the record of an item that is due and its move another worker took the item."""
+    get = item.last_get
+    if get is None or get.ts_ns < due.ts_ns:
+        return
+    for add in [add for add in due.adds if add.get is get]:
+        get.consumed.remove(add)
+        add.get = None
+        item.pending.append(add)
 
 
 def _take_back(item: _Item, ts_ns: int) -> bool:

@@ -75,6 +75,12 @@ KEY = (
     _hash("object_name", "name of the object"),
 )
 
+RESULT = (
+    Field("requeue", "<u8", "flag", "Result.Requeue"),
+    Field("requeue_after_ns", "<i8", "ns", "Result.RequeueAfter"),
+    Field("error", "<u8", "flag", "1: an error was returned"),
+)
+
 THREAD_RECORDS = (
     Record(
         1,
@@ -229,6 +235,7 @@ GO_RECORDS = (
             Field("rate_limited", "<u8", "flag", "1: the rate limiter adds its delay"),
             Field("priority", "<i8", "number", "asked priority, 0 for none"),
             _hash("stack", "who adds"),
+            _address("metrics", "the queue's metrics object"),
         ),
     ),
     Record(
@@ -236,7 +243,7 @@ GO_RECORDS = (
         "queue_ready",
         "go",
         "an item became ready: what workqueue_adds_total counts",
-        (_address("metrics", "the queue's metrics object"), *KEY),
+        (_address("metrics", "the queue's metrics object, one for all queues without"), *KEY),
     ),
     Record(
         34,
@@ -250,7 +257,12 @@ GO_RECORDS = (
         "queue_done",
         "go",
         "a worker is done with an item",
-        (_address("queue", "the queue"), *KEY),
+        (
+            _address("queue", "the queue"),
+            *KEY,
+            _address("metrics", "the queue's metrics object"),
+            _hash("stack", "whose worker it is; of client-go's queues only"),
+        ),
     ),
     Record(
         40,
@@ -258,8 +270,8 @@ GO_RECORDS = (
         "go",
         "Controller.Reconcile is entered",
         (
-            _address("queue", "the controller's queue"),
-            _address("metrics", "that queue's metrics object"),
+            _address("queue", "what the controller holds: its queue, or a wrapper of it"),
+            _address("metrics", "metrics object of a priority queue"),
             *KEY,
             _hash("controller", "name of the controller"),
             _address("method", "the Reconcile that its interface leads to"),
@@ -271,18 +283,14 @@ GO_RECORDS = (
         "reconcile_return",
         "go",
         "a Reconcile of the operator reaches one of its RETs",
-        (_address("pc", "the RET instruction"),),
+        (_address("pc", "the RET instruction"), *RESULT),
     ),
     Record(
         42,
         "reconcile_result",
         "go",
         "reconcileHandler has the result",
-        (
-            Field("requeue", "<u8", "flag", "Result.Requeue"),
-            Field("requeue_after_ns", "<i8", "ns", "Result.RequeueAfter"),
-            Field("error", "<u8", "flag", "1: an error was returned"),
-        ),
+        RESULT,
     ),
     Record(
         48,

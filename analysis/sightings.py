@@ -1,12 +1,25 @@
 """Which rule each wake-up falls under, and which line of code is its own."""
 
+from collections.abc import Callable
 from functools import cached_property
+from signal import Signals
 from typing import Any
 
 import pandas as pd
 
 from whowoke.analysis.causes import Fire, Rule, Rules, locate
-from whowoke.analysis.frames import NOWHERE, Code, Place, place
+from whowoke.analysis.frames import (
+    NOWHERE,
+    CaptureLike,
+    Code,
+    Place,
+    Stack,
+    matches_any,
+    package,
+    place,
+    plain_name,
+)
+from whowoke.analysis.peers import Peers
 
 Row = dict[Any, Any]
 
@@ -24,27 +37,56 @@ def tickers(wakeups: pd.DataFrame) -> frozenset[int]:
     return frozenset(periodic.index[came_back | (alone & (periodic["goid"] != 0))].tolist())
 
 
+def declared(capture: CaptureLike) -> Place:
+    """Where the operator's only Reconcile is declared, as far as the probe sites tell."""
+    sites = capture.metadata.get("sites")
+    functions = {
+        (str(site.get("function", "")), str(site.get("file") or ""), str(site.get("line") or ""))
+        for site in (sites if isinstance(sites, list) else [])
+        if isinstance(site, dict) and site.get("probe") == "reconcile_return"
+    }
+    if len(functions) != 1:
+        return NOWHERE
+    function, file, line = functions.pop()
+    return Place(plain_name(function), f"{file}:{line}" if file else "", "declared")
+
+
+def signal_name(number: int) -> str:
+    """``SIGHUP`` for 1, as Linux numbers them."""
+    try:
+        return Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 class Sightings:
     """Wake-ups by row number, as far as their own records tell."""
 
     def __init__(
-        self, wakeups: pd.DataFrame, code: Code, rules: Rules, resync_types: dict[int, str]
+        self,
+        wakeups: pd.DataFrame,
+        code: Code,
+        rules: Rules,
+        informer_type: Callable[[int], str],
+        peers: Peers,
     ) -> None:
         self.rows: list[Row] = wakeups.to_dict("records")
-        self._code, self._rules, self._resync_types = code, rules, resync_types
+        self._code, self._rules, self._informer_type = code, rules, informer_type
+        self._peers = peers
         self._tickers = tickers(wakeups)
         self._classes: dict[tuple[object, ...], tuple[Rule | None, Place]] = {}
 
     def classify(self, number: int) -> tuple[Rule | None, Place]:
         """The rule for a wake-up and its own line of code."""
         row, ticker = self.rows[number], number in self._tickers
+        inbound = row["kind"] == "descriptor" and self._peers.is_inbound(row["fd"], row["ts_ns"])
         columns = ("kind", "callback", "function", "parked_stack", "start", "armed_stack")
-        key = (*(row[name] for name in columns), row["period_ns"], ticker)
+        key = (*(row[name] for name in columns), row["period_ns"], ticker, inbound)
         if key not in self._classes:
-            self._classes[key] = self._classify(row, ticker)
+            self._classes[key] = self._classify(row, ticker, inbound)
         return self._classes[key]
 
-    def _classify(self, row: Row, ticker: bool) -> tuple[Rule | None, Place]:
+    def _classify(self, row: Row, ticker: bool, inbound: bool) -> tuple[Rule | None, Place]:
         code = self._code
         fire = Fire(
             kind=row["kind"],
@@ -54,26 +96,57 @@ class Sightings:
             armed=code.stack(row["armed_stack"]),
             period_ns=row["period_ns"],
             ticker=ticker,
+            inbound=inbound,
         )
         rule = self._rules.first(fire, code)
         symbol = code.symbol(row["function"]) if row["function"] else None
         callback = place(symbol, "callback") if symbol else NOWHERE
         return rule, locate(fire, callback, rule, code)
 
+    def by_stack(self, row: Row, stack: Stack) -> tuple[Rule | None, Place]:
+        """The rule for a timer as if the goroutine with this stack waited for it."""
+        callback = self._code.function_name(row["callback"])
+        fire = Fire("timer", callback, "", stack, (), row["period_ns"], ticker=False)
+        rule = self._rules.first(fire, self._code)
+        return rule, locate(fire, NOWHERE, rule, self._code)
+
+    def peer(self, number: int) -> str:
+        """The other side of a wake-up's descriptor, empty where it isn't known."""
+        row, (rule, _) = self.rows[number], self.classify(number)
+        # The number of a file may have been a connection's before.
+        if row["kind"] != "descriptor" or (rule and rule.origin == "os"):
+            return ""
+        return self._peers.address(row["fd"], row["ts_ns"])
+
     def subject(self, number: int) -> str:
-        """What the cause is about: a type of objects, or the module of a library."""
+        """What the cause is about: a type of objects, a library's module, a peer, a signal."""
         rule, _ = self.classify(number)
         if rule is None or not rule.subject:
             return ""
+        if rule.subject == "informer_type":
+            return self._informer_type(self.rows[number]["goid"])
+        if rule.subject == "peer":
+            return self.peer(number)
+        if rule.subject == "signal":
+            return signal_name(self.rows[number]["number"])
+        return self._module(number)
+
+    def _module(self, number: int) -> str:
+        """The library behind a timer: a module, or a package of the standard library."""
         row, code = self.rows[number], self._code
-        if rule.subject == "resync_type":
-            return self._resync_types.get(row["goid"], "")
         frames = (
             *code.stack(row["parked_stack"], row["start"]),
             *code.stack(row["armed_stack"]),
         )
+        rule, _ = self.classify(number)
         found = code.owned_by("library", frames)
-        return code.module(found.function if found else code.function_name(row["function"]))
+        if found is None and rule is not None:
+            found = next((f for f in frames if matches_any(rule.frames, f.function)), None)
+        function = found.function if found else code.function_name(row["function"])
+        if not function:
+            return ""
+        module = code.module(function)
+        return package(function) if module == "std" else module
 
     def usual_place(self, number: int) -> Place:
         """The line that sets this timer, also for the one that was set before the recording."""

@@ -6,11 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from whowoke.analysis.attribution import Attribution, distinct
-from whowoke.analysis.causes import UNKNOWN, Cause
+from whowoke.analysis.attribution import Attribution
+from whowoke.analysis.causes import CAUSE_FIELDS, UNKNOWN, Cause, distinct
 from whowoke.analysis.nullable import integers
 from whowoke.analysis.series import gaps_by_cause, schedule
 
+# Wake-ups of which each has one cause, not what came with it.
+ALONE = ("timer", "signal")
 HOUR_NS = 3600 * 10**9
 
 
@@ -19,7 +21,8 @@ class Named:
     """The causes of every wake-up and reconcile, by row number.
 
     ``begun`` are the causes of a wake-up that began something; it is empty for a continuation,
-    whose causes are in ``wakeups`` only. ``continues`` is the wake-up that it answers.
+    whose causes are in ``wakeups`` only. ``continues`` is the wake-up that it answers. Single
+    objects are told in ``wakeups`` only.
     """
 
     wakeups: list[list[Cause]]
@@ -52,7 +55,7 @@ class _Naming:
         """
         rows = [self._with_controllers(number) for number in range(len(self._kinds))]
         return [
-            distinct(self._fold(cause) for cause in row) if kind == "timer" else row
+            distinct(self._fold(cause) for cause in row) if kind in ALONE else row
             for row, kind in zip(rows, self._kinds, strict=True)
         ]
 
@@ -81,12 +84,21 @@ def name_all(attribution: Attribution, wakeups: pd.DataFrame) -> Named:
     for number, causes in enumerate(begun):
         answered = attribution.seen(number).answered
         # An answered wake-up came earlier: its row is there.
-        given = [c for a in answered for c in ([UNKNOWN] if a is None else named[a])]
+        given = [c for a in answered for c in _given(a, begun, named)]
         named.append(distinct([*causes, *given]))
         asked = [a for a in answered if a is not None]
         continues.append(asked[0] if asked and not causes else None)
     reconciles = [attribution.of_reconcile(r) for r in attribution.operations.reconciles]
-    return Named(named, begun, continues, reconciles)
+    return Named(named, _general(begun), continues, _general(reconciles))
+
+
+def _given(asked: int | None, begun: list[list[Cause]], named: list[list[Cause]]) -> list[Cause]:
+    """Causes of who asked: what its wake-up began, not what that answered besides."""
+    return [UNKNOWN] if asked is None else begun[asked] or named[asked]
+
+
+def _general(rows: list[list[Cause]]) -> list[list[Cause]]:
+    return [distinct(cause.general() for cause in row) for row in rows]
 
 
 def _series(wakeups: pd.DataFrame) -> list[str]:
@@ -152,7 +164,7 @@ def cause_table(
 
 
 CAUSE_COLUMNS = [
-    *Cause._fields,
+    *CAUSE_FIELDS,
     "wakeups",
     "per_hour",
     "median_gap_ns",

@@ -9,20 +9,6 @@ from whowoke.analysis.lookup import MISSING, last_before, next_after
 from whowoke.analysis.nullable import Integers, nullable
 from whowoke.analysis.threads import ON, WAKING, Threads
 
-# Linux on amd64.
-SYSCALLS = {
-    24: "sched_yield",
-    35: "nanosleep",
-    202: "futex",
-    230: "clock_nanosleep",
-    232: "epoll_wait",
-    233: "epoll_ctl",
-    281: "epoll_pwait",
-    441: "epoll_pwait2",
-}
-# Their first argument is a descriptor.
-DESCRIPTOR_CALLS = (232, 233, 281, 441)
-
 
 def thread_wakeups(
     capture: CaptureLike, threads: Threads, wakeup_ts: Rows, wakeup_tid: Rows, rules: Rules
@@ -102,25 +88,3 @@ def _context(functions: list[str], rules: Rules) -> str:
         if any(matches_any(patterns, function) for function in functions):
             return name
     return "other" if functions else "unknown"
-
-
-def syscalls(capture: CaptureLike) -> pd.DataFrame:
-    """Every finished system call that was recorded.
-
-    Returns ``ts_ns``; ``duration_ns``; ``tid``; ``goroutine_id``; ``name``; ``fd`` (where it has
-    one); ``result``.
-    """
-    rows = capture.records("syscall")
-    number, goid = rows["number"], rows["goid"].astype(np.int64)
-    names = {n: SYSCALLS.get(n, f"number {n}") for n in np.unique(number).tolist()}
-    return pd.DataFrame(
-        {
-            "ts_ns": rows["ts_ns"].astype(np.int64),
-            "duration_ns": rows["duration_ns"].astype(np.int64),
-            "tid": rows["tid"],
-            "goroutine_id": nullable(goid, goid != 0),
-            "name": [names[n] for n in number.tolist()],
-            "fd": nullable(rows["first"].astype(np.int64), np.isin(number, DESCRIPTOR_CALLS)),
-            "result": rows["result"],
-        }
-    )

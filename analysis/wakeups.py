@@ -8,6 +8,11 @@ from whowoke.analysis.lookup import MISSING, last_before
 
 SLEEP_CALLBACK = "runtime.goroutineReady"
 FORCED_GC = 1
+# Linux on amd64. Go's signal loop waits in this call, and goes on at once when a signal comes.
+FUTEX = 202
+# 0 of these bits is FUTEX_WAIT.
+FUTEX_OPERATION = 127
+SIGNAL_HANDLED_NS = 20_000_000
 
 COLUMNS = (
     "ts_ns",
@@ -17,6 +22,8 @@ COLUMNS = (
     "start",
     "parked_stack",
     "fd",
+    "mode",
+    "number",
     "timer",
     "callback",
     "function",
@@ -25,21 +32,23 @@ COLUMNS = (
     "armed_ns",
     "armed_period_ns",
     "armed_stack",
+    "armed_goid",
     "again",
 )
 
 
 def base_wakeups(capture: CaptureLike, code: Code, receivers: tuple[str, ...]) -> pd.DataFrame:
-    """Every timer that fired, descriptor that released a goroutine and forced collection.
+    """Every timer that fired, descriptor that released a goroutine, forced collection and signal.
 
-    Returns one row for each, in time order: ``ts_ns``; ``kind`` (timer, descriptor, gc); ``tid``;
-    ``goid`` (woken goroutine, 0 for none); ``start`` (address of its first function);
-    ``parked_stack`` (hash); ``fd``; ``timer``, ``callback`` and ``function`` (addresses, 0 for
-    none); ``period_ns``; ``due_ns``; ``armed_ns`` and ``armed_period_ns`` (-1 where not known);
-    ``armed_stack`` (hash, 0 where not known); ``again`` (the timer fired before and was not armed
-    in between).
+    Returns one row for each, in time order: ``ts_ns``; ``kind`` (timer, descriptor, gc, signal);
+    ``tid``; ``goid`` (woken goroutine, 0 for none); ``start`` (address of its first function);
+    ``parked_stack`` (hash); ``fd`` and ``mode``; ``number`` (of a signal); ``timer``, ``callback``
+    and ``function`` (addresses, 0 for none); ``period_ns``; ``due_ns``; ``armed_ns`` and
+    ``armed_period_ns`` (-1 where not known); ``armed_stack`` (hash) and ``armed_goid`` (0 where not
+    known); ``again`` (the timer fired before and was not armed in between).
     """
     parts = [_timers(capture, code, receivers), _descriptors(capture), _collections(capture)]
+    parts.append(_signals(capture))
     frame = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     return frame.sort_values("ts_ns", kind="stable", ignore_index=True)
 
@@ -63,6 +72,7 @@ def _descriptors(capture: CaptureLike) -> pd.DataFrame:
         "start": rows["woken_start"],
         "parked_stack": rows["parked_stack"],
         "fd": rows["fd"],
+        "mode": rows["mode"],
     }
     return pd.DataFrame(columns, columns=list(COLUMNS))
 
@@ -79,6 +89,40 @@ def _collections(capture: CaptureLike) -> pd.DataFrame:
     return pd.DataFrame(columns, columns=list(COLUMNS))
 
 
+def _signals(capture: CaptureLike) -> pd.DataFrame:
+    """Signals from outside; those that the process sends itself only carry, as preemption does."""
+    rows = capture.records("signal")
+    pid = capture.metadata.get("pid")
+    rows = rows[rows["sender_pid"] != pid] if isinstance(pid, int) and pid >= 0 else rows[:0]
+    columns = _empty_columns(len(rows)) | {
+        "ts_ns": rows["ts_ns"].astype(np.int64),
+        "kind": np.full(len(rows), "signal", object),
+        "tid": rows["tid"],
+        "number": rows["number"],
+        "goid": _signal_loop(capture.records("syscall"), rows["ts_ns"].astype(np.int64)),
+    }
+    return pd.DataFrame(columns, columns=list(COLUMNS))
+
+
+def _signal_loop(calls: Rows, times: Rows) -> Rows:
+    """The goroutine whose futex wait each signal ended, 0 where it isn't plain which one.
+
+    A goroutine that waits for anything else is parked; only Go's signal loop holds its thread.
+    """
+    operation = calls["second"] & FUTEX_OPERATION
+    waits = calls[(calls["number"] == FUTEX) & (operation == 0) & (calls["goid"] != 0)]
+    start = waits["ts_ns"].astype(np.int64)
+    end = start + waits["duration_ns"].astype(np.int64)
+    found = np.zeros(len(times), np.uint64)
+    for index, ts in enumerate(times.tolist()):
+        over = (start < ts) & (end >= ts) & (end - ts < SIGNAL_HANDLED_NS)
+        goids = np.unique(waits["goid"][over])
+        found[index] = goids[0] if len(goids) == 1 else 0
+    # The wait that the first signal ended may have begun before the recording.
+    known = np.unique(found[found != 0])
+    return np.full(len(times), known[0]) if len(known) == 1 else found
+
+
 def _timers(capture: CaptureLike, code: Code, receivers: tuple[str, ...]) -> pd.DataFrame:
     fires = capture.records("timer_fire")
     arms = capture.records("timer_arm")
@@ -91,6 +135,8 @@ def _timers(capture: CaptureLike, code: Code, receivers: tuple[str, ...]) -> pd.
     armed_ns[armed] = arms["ts_ns"][arm[armed]]
     armed_stack = np.zeros(len(fires), np.uint64)
     armed_stack[armed] = arms["stack"][arm[armed]]
+    armed_goid = np.zeros(len(fires), np.uint64)
+    armed_goid[armed] = arms["goid"][arm[armed]]
     armed_period = np.where(period > 0, period, np.where(armed, due - armed_ns, MISSING))
     sleeping = _symbol_in(fires["callback"], code, (SLEEP_CALLBACK,))
     _join_sleeps(capture, fires, sleeping, armed_ns, armed_period, armed_stack)
@@ -109,6 +155,7 @@ def _timers(capture: CaptureLike, code: Code, receivers: tuple[str, ...]) -> pd.
         "armed_ns": armed_ns,
         "armed_period_ns": np.maximum(armed_period, MISSING),
         "armed_stack": armed_stack,
+        "armed_goid": armed_goid,
         "again": again,
     }
     received = _symbol_in(fires["caller"], code, receivers)

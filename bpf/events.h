@@ -85,12 +85,12 @@ struct ww_queue_add {
     s64 after_ns;
     u64 rate_limited;
     s64 priority;
-    u64 stack;
-    u64 pad[2];
+    u64 stack, metrics;
+    u64 pad[1];
 };
 struct ww_queue_ready { WW_GO_HEADER; u64 metrics; WW_KEY; u64 pad[6]; };
 struct ww_queue_get { WW_GO_HEADER; u64 metrics; WW_KEY; u64 pad[6]; };
-struct ww_queue_done { WW_GO_HEADER; u64 queue; WW_KEY; u64 pad[6]; };
+struct ww_queue_done { WW_GO_HEADER; u64 queue; WW_KEY; u64 metrics, stack; u64 pad[4]; };
 struct ww_reconcile_start {
     WW_GO_HEADER;
     u64 queue, metrics;
@@ -98,7 +98,13 @@ struct ww_reconcile_start {
     u64 controller, method, closure;
     u64 pad[2];
 };
-struct ww_reconcile_return { WW_GO_HEADER; u64 pc; u64 pad[8]; };
+struct ww_reconcile_return {
+    WW_GO_HEADER;
+    u64 pc, requeue;
+    s64 requeue_after_ns;
+    u64 error;
+    u64 pad[5];
+};
 struct ww_reconcile_result { WW_GO_HEADER; u64 requeue; s64 requeue_after_ns; u64 error; u64 pad[6]; };
 struct ww_informer_event { WW_GO_HEADER; u64 old, new, initial; u64 pad[6]; };
 struct ww_resync_arm { WW_GO_HEADER; u64 type_name, period_ns; u64 pad[7]; };

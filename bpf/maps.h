@@ -30,14 +30,40 @@ static inline void lose(u32 kind, u64 count)
         __sync_fetch_and_add(value, count);
 }
 
-/* The cookie of a probe is its index in the list of sites. */
+/* A cookie has the site's index in the list of sites, then four bits for each argument of the program:
+ * the register that it is in. The highest four say what a queue's items are. tracer/arguments.py */
 static inline u32 hit_site(struct pt_regs *ctx)
 {
-    u32 site = bpf_get_attach_cookie(ctx);
+    u32 site = (u16)bpf_get_attach_cookie(ctx);
     u64 *value = hits.lookup(&site);
     if (value)
         __sync_fetch_and_add(value, 1);
     return site;
+}
+
+struct ww_arguments {
+    u64 cookie;
+    u64 registers[16];
+};
+
+#define WW_REGISTER(arguments, slot) ((u32)((arguments)->cookie >> (16 + 4 * (slot))) & 15)
+#define WW_ITEM(arguments) ((arguments)->cookie >> 60)
+
+enum ww_item { WW_ITEM_REQUEST = 1, WW_ITEM_TEXT = 2, WW_ITEM_ANY = 3 };
+
+/* Number 0 stands for an argument that there isn't, and is 0. */
+static inline void read_arguments(struct pt_regs *ctx, struct ww_arguments *arguments)
+{
+    arguments->cookie = bpf_get_attach_cookie(ctx);
+    arguments->registers[1] = ctx->ax;
+    arguments->registers[2] = ctx->bx;
+    arguments->registers[3] = ctx->cx;
+    arguments->registers[4] = ctx->di;
+    arguments->registers[5] = ctx->si;
+    arguments->registers[6] = ctx->r8;
+    arguments->registers[7] = ctx->r9;
+    arguments->registers[8] = ctx->r10;
+    arguments->registers[9] = ctx->r11;
 }
 
 static inline u64 read_u64(u64 address)
@@ -52,6 +78,16 @@ static inline u32 bounded(u32 index, u32 limit)
 {
     asm volatile("" : "+r"(index));
     return index & (limit - 1);
+}
+
+static inline u64 register_value(struct ww_arguments *arguments, u32 number)
+{
+    return arguments->registers[bounded(number, 16)];
+}
+
+static inline u64 argument(struct ww_arguments *arguments, u32 slot)
+{
+    return register_value(arguments, WW_REGISTER(arguments, slot));
 }
 
 static inline struct ww_thread *this_thread(void)

@@ -1,7 +1,7 @@
-/* The operator: work queue, reconciles, informers.
+/* The operator: work queues, reconciles, informers.
  *
- * Registers and offsets depend on the library's version: QUEUE_*, RECONCILE_*, INFORMER_* and
- * REFLECTOR_* come from tracer/probes.toml and tracer/offsets.toml. */
+ * Registers and offsets depend on the library's version: QUEUE_*, RESULT_*, REFLECTOR_* and the like
+ * come from tracer/probes.toml and tracer/offsets.toml, or the cookie has them (bpf/maps.h). */
 
 /* reconcile.Request, the item of every controller's queue: Namespace and Name, two Go strings. */
 struct ww_request {
@@ -16,6 +16,7 @@ int on_queue_add(struct pt_regs *ctx)
     u64 items = QUEUE_ADD_ITEMS, length = QUEUE_ADD_LENGTH;
     struct ww_thread *thread = this_thread();
     u64 stack = user_stack(thread, ctx), goid = current_goid(g);
+    u64 metrics = read_u64(queue + QUEUE_METRICS + 8);
     if (length > WW_MAX_ITEMS) {
         lose(WW_QUEUE_ADD, length - WW_MAX_ITEMS);
         length = WW_MAX_ITEMS;
@@ -35,62 +36,131 @@ int on_queue_add(struct pt_regs *ctx)
         e->object_name = object_name;
         e->after_ns = after;
         e->rate_limited = rate_limited & 1;
-        e->priority = priority ? read_u64(priority) : 0;
+        e->priority = QUEUE_ADD_PRIORITY_POINTER ? read_u64(priority) : priority;
         e->stack = stack;
+        e->metrics = metrics;
         go_submit(e);
     }
     return 0;
 }
 
-/* One record for what has a queue (or its metrics) and a key as arguments. */
-static inline void keyed(u16 kind, u32 site, u64 g, u64 owner, u64 namespace, u64 namespace_length,
-                         u64 name, u64 name_length)
+#define WW_KIND_MASK 31
+#define WW_KIND_STRING 24
+#define WW_KIND_STRUCT 25
+
+struct ww_item_key { u64 namespace, object_name; };
+
+/* A queue's item: a reconcile.Request (or another struct of two strings), a string, or an interface
+ * that holds one of these. Kinds of types: internal/abi/type.go. */
+static inline struct ww_item_key item_key(struct ww_arguments *arguments, struct ww_thread *thread)
 {
+    struct ww_request item = {};
+    u32 first = WW_REGISTER(arguments, 0), kind = WW_ITEM(arguments);
+    u64 word = register_value(arguments, first), next = register_value(arguments, first + 1);
+    if (kind == WW_ITEM_REQUEST) {
+        item.namespace = word;
+        item.namespace_length = next;
+        item.name = register_value(arguments, first + 2);
+        item.name_length = register_value(arguments, first + 3);
+    } else if (kind == WW_ITEM_TEXT) {
+        item.name = word;
+        item.name_length = next;
+    } else {
+        u32 type_kind = (u8)read_u64(word + TYPE_KIND) & WW_KIND_MASK;
+        if (type_kind == WW_KIND_STRING)
+            bpf_probe_read_user(&item.name, 16, (void *)next);
+        else if (type_kind == WW_KIND_STRUCT && read_u64(word + TYPE_SIZE) == sizeof(item))
+            bpf_probe_read_user(&item, sizeof(item), (void *)next);
+    }
+    struct ww_item_key key = {
+        .namespace = name_hash(thread, item.namespace, item.namespace_length),
+        .object_name = name_hash(thread, item.name, item.name_length),
+    };
+    return key;
+}
+
+/* An item is handed to a queue of client-go: by Add, or by AddAfter of the queue around it. */
+int on_typed_add(struct pt_regs *ctx)
+{
+    u32 site = hit_site(ctx);
+    u64 queue = ctx->ax, g = ctx->r14;
+    struct ww_arguments arguments = {};
+    read_arguments(ctx, &arguments);
+    if (WW_REGISTER(&arguments, 1))
+        queue = read_u64(queue + DELAYING_QUEUE + 8);
     struct ww_thread *thread = this_thread();
-    u64 namespace_hash = name_hash(thread, namespace, namespace_length);
-    u64 object_hash = name_hash(thread, name, name_length);
+    struct ww_item_key key = item_key(&arguments, thread);
+    u64 stack = user_stack(thread, ctx);
+    struct ww_queue_add *e = go_record(WW_QUEUE_ADD, site, current_goid(g));
+    if (!e)
+        return 0;
+    e->queue = queue;
+    e->namespace = key.namespace;
+    e->object_name = key.object_name;
+    e->after_ns = argument(&arguments, 1);
+    e->rate_limited = 0;
+    e->priority = 0;
+    e->stack = stack;
+    e->metrics = read_u64(queue + TYPED_METRICS + 8);
+    go_submit(e);
+    return 0;
+}
+
+/* One record for what has a queue (or its metrics) and an item as arguments. */
+static inline void keyed(struct pt_regs *ctx, u16 kind, u64 metrics_at, u8 with_stack)
+{
+    u32 site = hit_site(ctx);
+    u64 owner = ctx->ax, g = ctx->r14, stack = 0;
+    struct ww_arguments arguments = {};
+    read_arguments(ctx, &arguments);
+    struct ww_thread *thread = this_thread();
+    struct ww_item_key key = item_key(&arguments, thread);
+    if (with_stack)
+        stack = user_stack(thread, ctx);
     struct ww_queue_done *e = go_record(kind, site, current_goid(g));
     if (!e)
         return;
     e->queue = owner;
-    e->namespace = namespace_hash;
-    e->object_name = object_hash;
+    e->namespace = key.namespace;
+    e->object_name = key.object_name;
+    e->metrics = metrics_at ? read_u64(owner + metrics_at + 8) : 0;
+    e->stack = stack;
     go_submit(e);
 }
 
 int on_queue_ready(struct pt_regs *ctx)
 {
-    u32 site = hit_site(ctx);
-    keyed(WW_QUEUE_READY, site, ctx->r14, QUEUE_KEYED_OWNER, QUEUE_KEYED_NAMESPACE,
-          QUEUE_KEYED_NAMESPACE_LENGTH, QUEUE_KEYED_NAME, QUEUE_KEYED_NAME_LENGTH);
+    keyed(ctx, WW_QUEUE_READY, 0, 0);
     return 0;
 }
 
 int on_queue_get(struct pt_regs *ctx)
 {
-    u32 site = hit_site(ctx);
-    keyed(WW_QUEUE_GET, site, ctx->r14, QUEUE_KEYED_OWNER, QUEUE_KEYED_NAMESPACE,
-          QUEUE_KEYED_NAMESPACE_LENGTH, QUEUE_KEYED_NAME, QUEUE_KEYED_NAME_LENGTH);
+    keyed(ctx, WW_QUEUE_GET, 0, 0);
     return 0;
 }
 
 int on_queue_done(struct pt_regs *ctx)
 {
-    u32 site = hit_site(ctx);
-    keyed(WW_QUEUE_DONE, site, ctx->r14, QUEUE_KEYED_OWNER, QUEUE_KEYED_NAMESPACE,
-          QUEUE_KEYED_NAMESPACE_LENGTH, QUEUE_KEYED_NAME, QUEUE_KEYED_NAME_LENGTH);
+    keyed(ctx, WW_QUEUE_DONE, QUEUE_METRICS, 0);
+    return 0;
+}
+
+/* A controller without controller-runtime has its name from who is done with the item. */
+int on_typed_done(struct pt_regs *ctx)
+{
+    keyed(ctx, WW_QUEUE_DONE, TYPED_METRICS, 1);
     return 0;
 }
 
 int on_reconcile_start(struct pt_regs *ctx)
 {
     u32 site = hit_site(ctx);
-    u64 g = ctx->r14, controller = RECONCILE_CONTROLLER;
-    u64 namespace = RECONCILE_NAMESPACE, namespace_length = RECONCILE_NAMESPACE_LENGTH;
-    u64 name = RECONCILE_NAME, name_length = RECONCILE_NAME_LENGTH;
+    u64 g = ctx->r14, controller = ctx->ax;
+    struct ww_arguments arguments = {};
+    read_arguments(ctx, &arguments);
     struct ww_thread *thread = this_thread();
-    u64 namespace_hash = name_hash(thread, namespace, namespace_length);
-    u64 object_hash = name_hash(thread, name, name_length);
+    struct ww_item_key key = item_key(&arguments, thread);
     u64 controller_hash =
         name_hash(thread, read_u64(controller + CONTROLLER_NAME), read_u64(controller + CONTROLLER_NAME + 8));
     u64 queue = read_u64(controller + CONTROLLER_QUEUE + 8);
@@ -99,9 +169,9 @@ int on_reconcile_start(struct pt_regs *ctx)
     if (!e)
         return 0;
     e->queue = queue;
-    e->metrics = read_u64(queue + QUEUE_METRICS + 8);
-    e->namespace = namespace_hash;
-    e->object_name = object_hash;
+    e->metrics = QUEUE_METRICS ? read_u64(queue + QUEUE_METRICS + 8) : 0;
+    e->namespace = key.namespace;
+    e->object_name = key.object_name;
     e->controller = controller_hash;
     e->method = read_u64(itab + ITAB_FUN);
     e->closure = read_u64(data);
@@ -113,10 +183,14 @@ int on_reconcile_return(struct pt_regs *ctx)
 {
     u32 site = hit_site(ctx);
     u64 g = ctx->r14, pc = ctx->ip;
+    u64 requeue = RESULT_REQUEUE, after = RESULT_REQUEUE_AFTER, error = RESULT_ERROR;
     struct ww_reconcile_return *e = go_record(WW_RECONCILE_RETURN, site, current_goid(g));
     if (!e)
         return 0;
     e->pc = pc;
+    e->requeue = requeue & 0xff;
+    e->requeue_after_ns = after;
+    e->error = error != 0;
     go_submit(e);
     return 0;
 }
@@ -135,35 +209,20 @@ int on_reconcile_result(struct pt_regs *ctx)
     return 0;
 }
 
-static inline void informer_event(u32 site, u64 g, u64 old, u64 new, u64 initial)
+/* Objects before and after, and whether the add is of the initial list. */
+int on_informer_event(struct pt_regs *ctx)
 {
+    u32 site = hit_site(ctx);
+    u64 g = ctx->r14;
+    struct ww_arguments arguments = {};
+    read_arguments(ctx, &arguments);
     struct ww_informer_event *e = go_record(WW_INFORMER_EVENT, site, current_goid(g));
     if (!e)
-        return;
-    e->old = old;
-    e->new = new;
-    e->initial = initial & 1;
+        return 0;
+    e->old = argument(&arguments, 0);
+    e->new = argument(&arguments, 1);
+    e->initial = argument(&arguments, 2) & 1;
     go_submit(e);
-}
-
-int on_informer_add(struct pt_regs *ctx)
-{
-    u32 site = hit_site(ctx);
-    informer_event(site, ctx->r14, 0, INFORMER_ADD_OBJECT, INFORMER_ADD_INITIAL);
-    return 0;
-}
-
-int on_informer_update(struct pt_regs *ctx)
-{
-    u32 site = hit_site(ctx);
-    informer_event(site, ctx->r14, INFORMER_UPDATE_OLD, INFORMER_UPDATE_NEW, 0);
-    return 0;
-}
-
-int on_informer_delete(struct pt_regs *ctx)
-{
-    u32 site = hit_site(ctx);
-    informer_event(site, ctx->r14, INFORMER_DELETE_OBJECT, 0, 0);
     return 0;
 }
 

@@ -135,7 +135,8 @@ def timers(folder: Path, *arguments: str, program: str = "timers") -> Iterator[T
     """Run `timers` until it is ready to be started; arguments as `--ticker=11`."""
     folder.mkdir(parents=True, exist_ok=True)
     output = folder / "timers.out"
-    with running_program([program_path(program), *arguments], output, stdin=subprocess.PIPE) as popen:
+    argv = [program_path(program), *arguments]
+    with running_program(argv, output, stdin=subprocess.PIPE) as popen:
         running = Timers(popen.pid, output, popen)
         running._wait_line("ready", 10)
         yield running

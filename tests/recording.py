@@ -35,8 +35,9 @@ class Recording:
         if self.process.poll() is None:
             time.sleep(MARGIN_S)
             self.process.send_signal(signal.SIGINT)
-        _, messages = self.process.communicate(timeout=READY_S)
-        self.messages = messages.splitlines()
+        if self.process.stderr and not self.process.stderr.closed:
+            _, messages = self.process.communicate(timeout=READY_S)
+            self.messages = messages.splitlines()
         return self.process.returncode
 
     @cached_property
@@ -68,9 +69,13 @@ def recording(
         stderr=subprocess.PIPE,
         text=True,
     )
-    running = Recording(path, process)
+    running, deadline = Recording(path, process), time.monotonic() + READY_S
     try:
-        fixtures.wait_until(ready.exists, READY_S, "all probes attached", process)
+        while not ready.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                running.finish()
+                raise fixtures.FixtureError(f"no probes attached: {running.messages}")
+            time.sleep(0.02)
         yield running
     finally:
         code = running.finish()

@@ -41,7 +41,7 @@ class Build:
     go: str
     module_go: str
     flags: tuple[str, ...] = ()
-    tags: str = ""
+    api: tuple[str, ...] = ()
     cgo: bool = False
     rename_pclntab: bool = False
     requires: tuple[str, ...] = ()
@@ -86,14 +86,17 @@ def make(build: Build) -> None:
     shutil.rmtree(build.folder, ignore_errors=True)
     sources = build.folder / "source"
     shutil.copytree(TEMPLATES / build.template, sources)
+    for path in sources.glob("api_*.go"):
+        if path.stem.removeprefix("api_") not in build.api:
+            path.unlink()
     (sources / "go.mod").write_text(
         f"module whowoke.test/{build.template}\n\ngo {build.module_go}\n"
     )
     if build.requires:
         _go(build, ["mod", "edit", *(f"-require={required}" for required in build.requires)])
         _go(build, ["mod", "tidy"])
-    tags = [f"-tags={build.tags}"] if build.tags else []
-    _go(build, ["build", "-buildvcs=false", *tags, *build.flags, "-o", str(build.binary), "."])
+    _go(build, ["build", "-buildvcs=false", *build.flags, "-o", str(build.binary), "."])
+    _check(build)
     if build.rename_pclntab:
         _rename_pclntab(build.binary)
     (build.folder / "stamp").write_text(build.fingerprint())
@@ -125,14 +128,14 @@ def _module(row: dict[str, Any]) -> Build:
         go=row["go"],
         module_go=row.get("module_go", f"1.{row['go'].split('.')[1]}"),
         flags=("-trimpath", "-ldflags=-s -w"),
-        tags=row.get("tags", ""),
+        api=tuple(row.get("api", ("cache", "channel"))),
         requires=tuple(row["requires"]),
         selected=row.get("selected", False),
         subject=row["name"],
     )
 
 
-def _go(build: Build, arguments: Sequence[str]) -> None:
+def _go(build: Build, arguments: Sequence[str]) -> str:
     own = {
         "CGO_ENABLED": str(int(build.cgo)),
         "GOTOOLCHAIN": build.go,
@@ -150,6 +153,16 @@ def _go(build: Build, arguments: Sequence[str]) -> None:
     )
     if done.returncode:
         raise BuildError(f"{build.name}: go {arguments[0]} failed:\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def _check(build: Build) -> None:
+    """Tidying may have taken a newer module than the one that was asked for."""
+    has = _go(build, ["version", "-m", str(build.binary)])
+    for required in build.requires:
+        module, _, version = required.partition("@")
+        if f"\t{module}\t{version}\t" not in has:
+            raise BuildError(f"{build.name}: {build.binary} wasn't built with {required}")
 
 
 def _rename_pclntab(binary: Path) -> None:

@@ -134,8 +134,9 @@ class Engine:
         """Put one program on some of the plan's sites."""
         path = str(self._target.exe_path)
         offsets = [self.plan.sites[index].site.file_offset for index in indexes]
+        cookies = [self.plan.sites[index].cookie(index) for index in indexes]
         try:
-            link = kernel.link_uprobes(self._fds[program], path, offsets, indexes, self._target.pid)
+            link = kernel.link_uprobes(self._fds[program], path, offsets, cookies, self._target.pid)
         except PermissionDeniedError:
             raise
         except WhowokeError as err:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, Literal
 
 from whowoke.analysis.errors import WhowokeError
+from whowoke.tracer.arguments import SITE_BITS, encode
 from whowoke.tracer.buildinfo import BuildInfo
 from whowoke.tracer.pclntab import Function, FunctionTable
 from whowoke.tracer.sites import Code, Site
@@ -37,12 +38,15 @@ class Probe:
     exclude: str = ""
     more: bool = False
     optional: bool = False
+    wrapper: bool = False
+    item: str = ""
+    arguments: tuple[str, ...] = ()
     registers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class PlannedSite:
-    """One place that gets a probe; its index in the plan's list is the probe's cookie.
+    """One place that gets a probe; its index in the plan's list is part of the probe's cookie.
 
     ``line_address`` is the address as linked whose line is the site's.
     """
@@ -51,6 +55,11 @@ class PlannedSite:
     function: Function
     site: Site
     line_address: int
+    arguments: int = 0
+
+    def cookie(self, index: int) -> int:
+        """What the C program gets to know of this site."""
+        return index | self.arguments << SITE_BITS
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,14 @@ class Plan:
 def all_probes() -> tuple[Probe, ...]:
     """The rows of probes.toml, in order."""
     rows = read_table("probes.toml")["probe"]
-    return tuple(Probe(**{**row, "versions": minor_versions(row["versions"])}) for row in rows)
+    return tuple(
+        Probe(
+            **row
+            | {"versions": minor_versions(row["versions"])}
+            | {"arguments": tuple(row.get("arguments", ()))}
+        )
+        for row in rows
+    )
 
 
 def _functions(probe: Probe, table: FunctionTable) -> list[Function]:
@@ -149,13 +165,18 @@ def _plan_probe(probe: Probe, table: FunctionTable, code: Code) -> tuple[list[Pl
     found: list[PlannedSite] = []
     for function in _functions(probe, table):
         try:
-            if _only_passes_on(function, table, code):
+            if not probe.wrapper and _only_passes_on(function, table, code):
                 continue
             sites = _sites(probe, function, code, callees)
         except WhowokeError as err:
             return [], str(err)
+        arguments = encode(probe.arguments, probe.item, function.name)
+        if arguments is None:
+            continue
         found += [
-            PlannedSite(probe, function, site, _line_address(function, site, table, code))
+            PlannedSite(
+                probe, function, site, _line_address(function, site, table, code), arguments
+            )
             for site in sites
         ]
     expected = not found and not probe.more and not probe.optional

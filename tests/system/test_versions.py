@@ -9,29 +9,35 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests import fixtures, versions
-from tests.system.conftest import Recorder, Recording
+from tests.recording import Recording
+from tests.system.conftest import Edge, Recorder, quiet_edge
 
 PATTERNS = os.environ.get("WHOWOKE_VERSIONS", "").split()
 PLAIN_SOURCE = versions.TEMPLATES / "plain" / "kinds.go"
 PLAIN_SECONDS = 6.0
-PLAIN_CAUSES = {
-    "early": "operator.ticker",
-    "ticker": "operator.ticker",
-    "timer": "operator.timer",
-    "reset": "operator.timer",
-    "after": "operator.timer",
-    "context": "operator.timer",
-    "sleep": "operator.sleep",
-    "function": "operator.timer",
-    "deadline": "operator.timer",
+# Kind of timer: the cause, and the line that is told.
+PLAIN_KINDS = {
+    "early": ("operator.ticker", "waits for"),
+    "ticker": ("operator.ticker", "arms"),
+    "timer": ("operator.timer", "arms"),
+    "reset": ("operator.timer", "arms"),
+    "after": ("operator.timer", "arms"),
+    "context": ("operator.timer", "arms"),
+    "sleep": ("operator.sleep", "arms"),
+    "function": ("operator.timer", "callback"),
+    "deadline": ("operator.timer", "arms"),
 }
 
 
@@ -45,11 +51,11 @@ def chosen(template: str) -> list[str]:
     ]
 
 
-def marked_line(kind: str, what: str) -> int:
-    """The line of kinds.go that arms a timer of that kind, or waits for it."""
-    mark = f"// {what} {kind}"
+def marked_lines(kind: str, what: str) -> set[str]:
+    """The lines of kinds.go that arm a timer of that kind, or wait for it."""
     lines = PLAIN_SOURCE.read_text().splitlines()
-    return next(number for number, line in enumerate(lines, 1) if line.endswith(mark))
+    found = {n for n, line in enumerate(lines, 1) if line.endswith(f"// {what} {kind}")}
+    return {f"kinds.go:{number}" for number in found}
 
 
 @contextmanager
@@ -90,19 +96,136 @@ def test_a_go_version_has_exact_counts_causes_and_lines(
             write_line(popen)
             start_ns = int(wait_line(output, "start", popen))
             time.sleep(PLAIN_SECONDS)
-            write_line(popen)
-            truth = json.loads(wait_line(output, "done", popen))
+        write_line(popen)
+        truth = json.loads(wait_line(output, "done", popen))
     recording.assert_nothing_lost()
+    end_ns = recording.capture.metadata["end_ns"]
     wakeups = recording.tables["wakeups"]
     wakeups = wakeups[(wakeups.kind == "timer") & (wakeups.ts_ns >= start_ns)]
-    problems = [
-        problem for kind in PLAIN_CAUSES for problem in compare_kind(kind, truth[kind], wakeups)
+    wakeups = wakeups.assign(line=wakeups.location.fillna("").str.rpartition("/")[2])
+    wakeups = wakeups[wakeups.line.str.startswith("kinds.go:")]
+    judged = 0
+    for kind, (cause, what) in PLAIN_KINDS.items():
+        lines = marked_lines(kind, "arms" if what == "callback" else what)
+        own = wakeups[wakeups.line.isin(lines)]
+        assert set(own.cause) == {cause}, kind
+        seen = [ns for ns in truth[kind]["seen_ns"] if start_ns <= ns < end_ns]
+        assert one_for_each(own.ts_ns.tolist(), seen), kind
+        judged += len(own)
+    assert judged == len(wakeups), "no wake-up is invented"
+
+
+def one_for_each(wakeups_ns: list[int], seen_ns: list[int]) -> bool:
+    """Whether each expiry that was seen has one wake-up since the one before, and there is no other.
+
+    The first may have come just before the start; one more may have come and not yet be seen.
+    """
+    counts = [
+        sum(first < ns <= last for ns in wakeups_ns) for first, last in pairwise([0, *seen_ns])
     ]
-    assert not problems, f"{name}:\n" + "\n".join(problems)
+    later = sum(ns > seen_ns[-1] for ns in wakeups_ns)
+    return counts[0] <= 1 and set(counts[1:]) == {1} and later <= 1
 
 
-def compare_kind(kind: str, truth: dict, wakeups) -> Iterator[str]:
-    arms, waits = marked_line(kind, "arms"), None
-    own = wakeups[wakeups.location.astype(str).str.endswith(f"kinds.go:{arms}")]
-    print(kind, len(truth["seen_ns"]), len(own), own.cause.unique(), own.location_kind.unique())
-    return iter(())
+# --- controller-runtime ---------------------------------------------------------------------------
+
+PERIOD_S = 1.5
+PERIODS = 8
+MECHANISMS = {
+    "requeue": ("requeue", "requeue.after", "returned", "asks"),
+    "resync": ("client-go", "informer.resync", "", ""),
+    "ticker": ("operator", "operator.ticker", "waiting", "waits"),
+}
+RESULTS = ("success", "error", "requeue", "requeue_after")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What was recorded of an operator, between two moments at which its counters stood still."""
+
+    recording: Recording
+    first: Edge
+    last: Edge
+
+    def rows(self, table: str, column: str) -> pd.DataFrame:
+        frame = self.recording.tables[table]
+        return frame[(frame[column] >= self.first.ts_ns) & (frame[column] < self.last.ts_ns)]
+
+    def counted(self, name: str, **labels: str) -> int:
+        return self.last.count(name, **labels) - self.first.count(name, **labels)
+
+
+@pytest.fixture(scope="module")
+def watched(cluster: fixtures.Cluster, record: Recorder) -> Callable[[str], dict[str, Watched]]:
+    """All mechanisms of a build at the same time."""
+
+    @cache
+    def run(name: str) -> dict[str, Watched]:
+        build = versions.by_name(name)
+        with ExitStack() as stack:
+            operators = [
+                stack.enter_context(
+                    fixtures.operator(
+                        build.binary,
+                        cluster,
+                        period=f"{PERIOD_S}s",
+                        namespace=f"{name}-{mechanism}".replace(".", "-"),
+                        arguments=[f"--mechanism={mechanism}"],
+                    )
+                )
+                for mechanism in MECHANISMS
+            ]
+            recordings = [stack.enter_context(record(operator.pid)) for operator in operators]
+            firsts = [quiet_edge(operator.metrics_url) for operator in operators]
+            time.sleep(PERIODS * PERIOD_S)
+            lasts = [quiet_edge(operator.metrics_url) for operator in operators]
+        found = zip(MECHANISMS, recordings, firsts, lasts, strict=True)
+        return {mechanism: Watched(*parts) for mechanism, *parts in found}
+
+    return run
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("name", chosen("operator"))
+def test_a_controller_runtime_counts_as_the_operator_does(
+    name: str, mechanism: str, watched: Callable[[str], dict[str, Watched]]
+) -> None:
+    run = watched(name)[mechanism]
+    run.recording.assert_nothing_lost()
+    assert run.recording.capture.metadata["missing"] == []
+    reconciles = run.rows("reconciles", "end_ns")
+    for result in RESULTS:
+        counted = run.counted("controller_runtime_reconcile_total", result=result)
+        assert (reconciles.result == result).sum() == counted, result
+    queue = run.rows("queue", "ts_ns")
+    assert (queue.operation == "ready").sum() == run.counted("workqueue_adds_total")
+    assert len(reconciles) >= 3 * (PERIODS - 2)
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("name", chosen("operator"))
+def test_a_controller_runtime_has_its_causes_and_lines(
+    name: str, mechanism: str, watched: Callable[[str], dict[str, Watched]]
+) -> None:
+    recording = watched(name)[mechanism].recording
+    origin, cause, location_kind, mark = MECHANISMS[mechanism]
+    reconciles = recording.tables["reconciles"]
+    unjudged = reconciles[reconciles.causes == "unknown"]
+    assert (unjudged.groupby("name").size() <= 1).all(), "one add before the attach per object"
+    assert set(reconciles[reconciles.causes != "unknown"].causes) == {cause}
+    verdict = next(row for row in recording.explain().json()["causes"] if row["cause"] == cause)
+    assert verdict["origin"] == origin
+    assert verdict["reconciles"]
+    assert abs(verdict["median_gap_ns"] / PERIOD_S / 1e9 - 1) < 0.12
+    if mark:
+        assert verdict["location_kind"] == location_kind
+        assert verdict["location"].endswith(f"/{operator_line(mark)}")
+
+
+def operator_line(mark: str) -> str:
+    """File and line of the template that has a mark."""
+    for path in sorted((versions.TEMPLATES / "operator").glob("*.go")):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if line.endswith(f"//@{mark}"):
+                return f"{path.name}:{number}"
+    raise fixtures.FixtureError(f"no line of the operator is marked {mark}")

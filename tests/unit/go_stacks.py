@@ -40,6 +40,20 @@ IN_WATCH = (
     f"{H2}.transportResponseBody.Read",
     "k8s.io/apimachinery/pkg/watch.(*StreamWatcher).receive",
 )
+IN_REFLECTOR = ("runtime.selectgo", f"{CACHE}.handleAnyWatch", f"{CACHE}.(*Reflector).watch")
+IN_DO_REQUEST = (
+    "runtime.selectgo",
+    f"{H2}.(*clientStream).writeRequest",
+    f"{H2}.(*clientStream).doRequest",
+)
+IN_ACCEPT = ("internal/poll.runtime_pollWait", "net.(*netFD).accept", "net/http.(*Server).Serve")
+IN_CONN = ("internal/poll.runtime_pollWait", "bufio.(*Reader).Peek", "net/http.(*conn).serve")
+IN_FRAMES = (
+    "internal/poll.runtime_pollWait",
+    "net/http.(*http2serverConn).readFrames",
+)
+IN_H2_SERVE = ("runtime.selectgo", "net/http.(*http2serverConn).serve", "net/http.(*conn).serve")
+IN_OWN_READ = ("internal/poll.runtime_pollWait", "net.(*conn).Read", "main.(*client).listen@21")
 IN_LOCK = ("internal/sync.runtime_SemacquireMutex", "sync.(*Mutex).lockSlow", "main.work")
 IN_POLLER = ("runtime.selectgo", "main.(*poller).Start")
 IN_CHANNEL = ("runtime.chanrecv", f"{CR}/source.(*channel[...]).Start.func2")

@@ -68,3 +68,13 @@ def reasons(capture):
 
 def reconciles(capture):
     return analyse(capture)["reconciles"]
+
+
+def wakeups(capture):
+    return analyse(capture)["wakeups"]
+
+
+def told(capture):
+    """(cause, subject) of each wake-up."""
+    frame = wakeups(capture).fillna({"subject": ""})
+    return list(zip(frame["cause"], frame["subject"], strict=True))

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 
 from tests.unit.go_stacks import BY_RESULT, SEND_TIME
+from tests.unit.network import MS, Network
 from whowoke.analysis.chunks import Frame
 from whowoke.analysis.schema import RECORD_BY_NAME, record_dtype
 
-MS = 1_000_000
 QUEUE, METRICS = 0x1000, 0x2000
 WORKER, WAITING, ADDER, HANDLER = 70, 71, 72, 73
 
 
-class Synthetic:
+class Synthetic(Network):
     """A capture whose records are given one by one. ``at`` moves the clock, each record by 1 µs."""
 
     def __init__(self) -> None:
@@ -137,6 +137,7 @@ class Synthetic:
         timer: int = 1,
         period_ms: float = 0,
         callback: str = SEND_TIME,
+        function: str = "",
     ) -> int:
         return self.record(
             "timer_arm",
@@ -145,17 +146,20 @@ class Synthetic:
             due_ns=self.now + int(delay_ms * MS),
             period_ns=int(period_ms * MS),
             callback=self.symbol(callback),
+            function=self.symbol(function),
             stack=self.stack(stack),
         )
 
     def sleep(self, goid: int, sleep_ms: float, stack: Sequence[str]) -> int:
         return self.record("sleep", goid=goid, sleep_ns=int(sleep_ms * MS), stack=self.stack(stack))
 
-    def descriptor(self, woken: int, parked: Sequence[str], fd: int = 5, tid: int = 1) -> int:
+    def descriptor(
+        self, woken: int, parked: Sequence[str], fd: int = 5, tid: int = 1, mode: str = "r"
+    ) -> int:
         return self.record(
             "netpoll_ready",
             fd=fd,
-            mode=ord("r"),
+            mode=ord(mode),
             woken_goid=woken,
             parked_stack=self.stack(parked),
             tid=tid,

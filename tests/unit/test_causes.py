@@ -5,9 +5,11 @@ import pytest
 from tests.unit.go_stacks import (
     AFTER_FUNC,
     CACHE,
+    CR,
     H2,
     IN_LOG,
     IN_METRICS,
+    IN_OWN_READ,
     IN_POLLER,
     IN_RENEW,
     IN_RESYNC,
@@ -16,11 +18,13 @@ from tests.unit.go_stacks import (
     SLEEP,
 )
 from tests.unit.synthetic import Synthetic
+from whowoke.analysis.catalogue import ORIGINS, as_markdown
 from whowoke.analysis.causes import load_rules
 from whowoke.analysis.columns import TABLE_BY_NAME
 from whowoke.analysis.frames import Code, matches, plain_name
 from whowoke.analysis.model import analyse
 
+KINDS = {"timer", "descriptor", "gc", "signal", "queue", "watch", "request", "answer"}
 WORKQUEUE = "k8s.io/client-go/util/workqueue"
 LEADER = "k8s.io/client-go/tools/leaderelection.(*LeaderElector)"
 POLL = "internal/poll.runtime_pollWait"
@@ -57,6 +61,25 @@ TIMERS = [
      {"callback": "runtime.netpollReadDeadline"}),
     ("transport-deadline", "client-go", "transport.other", (),
      {"callback": AFTER_FUNC, "function": "net/http.(*persistConn).closeConnIfStillIdle-fm"}),
+    ("throttled", "client-go", "request.throttled",
+     ("golang.org/x/time/rate.(*Limiter).wait",
+      "k8s.io/client-go/rest.(*Request).tryThrottleWithInfo", "main.ask"), {}),
+    ("informer-sync", "client-go", "informer.sync",
+     ("k8s.io/apimachinery/pkg/util/wait.poller.func1", f"{CACHE}.WaitForCacheSync"), {}),
+    ("mutation-detector", "client-go", "informer.mutation_detector",
+     (f"{CACHE}.(*defaultCacheMutationDetector).Run",), {}),
+    ("event-broadcaster", "client-go", "events.broadcast",
+     ("k8s.io/apimachinery/pkg/util/wait.BackoffUntil",
+      "k8s.io/client-go/tools/events.(*eventBroadcasterImpl).StartRecordingToSink.func1"), {}),
+    ("client-certificate", "client-go", "transport.certificate",
+     ("k8s.io/apimachinery/pkg/util/wait.BackoffUntil",
+      "k8s.io/client-go/transport.(*dynamicClientCert).Run"), {}),
+    ("source-retry", "controller-runtime", "source.retry",
+     ("k8s.io/apimachinery/pkg/util/wait.loopConditionUntilContext",
+      f"{CR}/internal/source.(*Kind[...]).Start.func1"), {}),
+    ("std-library", "library", "library.ticker", ("database/sql.(*DB).connectionCleaner",), {}),
+    ("runtime-trace", "runtime", "runtime.trace",
+     ("time.Sleep", "runtime.traceStartReadCPU.func1"), {"callback": SLEEP}),
     ("cron", "operator", "operator.cron",
      ("github.com/robfig/cron/v3.(*Cron).run", "main.schedule"), {}),
     ("operator-sleep", "operator", "operator.sleep", ("time.Sleep", "main.nap"),
@@ -71,7 +94,12 @@ DESCRIPTORS = [
     ("http-server", "inbound", "http.other", (POLL, "net/http.(*connReader).backgroundRead")),
     ("client-reader", "client-go", "transport.other", (POLL, f"{H2}.(*ClientConn).readLoop")),
     ("client-reader", "client-go", "transport.other", (POLL, "net/http.(*persistConn).readLoop")),
+    ("network-response", "outbound", "network.response", IN_OWN_READ),
+    ("file-event", "os", "file.event", (POLL, "github.com/fsnotify/fsnotify.(*X).readEvents")),
+    ("file-event", "os", "file.event", (POLL, "os.(*File).Read", "main.follow")),
 ]
+# Tested in test_peers.py and test_origins.py.
+ELSEWHERE = {"inbound-connection", "answer-before", "signal", "forced-gc"}
 
 
 def only_wakeup(capture):
@@ -90,6 +118,8 @@ def test_timer(rule, origin, cause, parked, more):
     assert row["evidence"] == (
         "none" if origin == "unknown" else "probe" if not parked else "stack"
     )
+    rules = {r.name: r for r in load_rules().rules}
+    assert (rules[rule].origin, rules[rule].cause) == (origin, cause)
 
 
 @pytest.mark.parametrize(("rule", "origin", "cause", "parked"), DESCRIPTORS)
@@ -108,8 +138,8 @@ def test_forced_collection():
 
 def test_every_rule_has_a_test():
     tested = {row[0] for row in (*TIMERS, *DESCRIPTORS)}
-    queue = {rule.name for rule in load_rules().rules if rule.kind == "queue"}
-    assert {rule.name for rule in load_rules().rules} == tested | queue | {"forced-gc"}
+    others = {r.name for r in load_rules().rules if r.kind in ("queue", "watch", "request")}
+    assert {rule.name for rule in load_rules().rules} == tested | others | ELSEWHERE
 
 
 def test_every_rule_says_what_it_is_and_gives_a_cause_of_the_documents():
@@ -118,14 +148,35 @@ def test_every_rule_says_what_it_is_and_gives_a_cause_of_the_documents():
     for rule in load_rules().rules:
         assert rule.explanation
         assert rule.versions
-        assert rule.kind in {"timer", "descriptor", "gc", "queue"}
+        assert rule.advice or rule.origin == "unknown"
+        assert rule.kind in KINDS
         assert rule.cause.split(".")[0]
         assert rule.origin
 
 
+def test_the_page_of_causes_is_current(tree):
+    page = (tree / "docs" / "causes.md").read_text()
+    assert page == as_markdown() + "\n", (
+        "run: python -m whowoke.analysis.catalogue > docs/causes.md"
+    )
+
+
+def test_the_page_has_every_cause_and_no_test_program():
+    page = as_markdown()
+    for rule in load_rules().rules:
+        assert rule.origin == "unknown" or (rule.origin in ORIGINS and f"`{rule.cause}`" in page)
+    assert "whowoke.test" not in page
+
+
+def test_causes_are_those_of_the_architecture(tree):
+    text = (tree / "ARCHITECTURE.md").read_text()
+    for rule in load_rules().rules:
+        assert rule.origin == "unknown" or f"`{rule.cause}`" in text, rule.cause
+
+
 def test_what_no_rule_fits_is_unknown_with_its_evidence():
     c = Synthetic()
-    c.at(5).fire(10, ("runtime.selectgo", "k8s.io/client-go/tools/events.(*x).loop@7"))
+    c.at(5).fire(10, ("runtime.selectgo", "k8s.io/client-go/tools/other.(*x).loop@7"))
     row = only_wakeup(c)
     assert (row["origin"], row["cause"], row["evidence"]) == ("unknown", "unknown", "none")
     assert row["location"].endswith(":7")

@@ -130,8 +130,8 @@ def test_the_answer_to_a_request_from_before_the_recording_is_unknown():
     c.at(3).descriptor(50, IN_READ_LOOP)
     c.ready(50, 10, IN_ROUND_TRIP)
     wakeups = analyse(c)["wakeups"]
-    assert wakeups["cause"].tolist() == ["unknown"]
-    assert wakeups["evidence"].tolist() == ["none"]
+    assert wakeups["cause"].tolist() == ["network.response"]
+    assert wakeups["continuation_of"].isna().all()
 
 
 def test_a_read_that_wakes_nobody_is_upkeep():

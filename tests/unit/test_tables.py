@@ -10,8 +10,8 @@ from whowoke.analysis.tables import TABLES, conform, empty, utc_times
 
 PROMISED = {
     "wakeups": "wakeup_id ts_ns time episode_id kind woke_process continuation_of origin cause "
-    "subject function location location_kind armed_period_ns lateness_ns armed_ns goroutine_id "
-    "goroutine_start tid stack_id cpu_ns evidence",
+    "subject peer function location location_kind armed_period_ns lateness_ns armed_ns "
+    "goroutine_id goroutine_start tid stack_id cpu_ns evidence",
     "thread_wakeups": "ts_ns tid waker_tid context carrier off_cpu_ns on_cpu_ns episode_id "
     "wakeup_id",
     "syscalls": "ts_ns duration_ns tid goroutine_id name fd peer bytes result",
@@ -19,7 +19,7 @@ PROMISED = {
     "queue": "event_id ts_ns queue_id controller operation namespace name after_ns rate_limited "
     "priority wakeup_id reconcile_id cause function location",
     "reconciles": "reconcile_id start_ns end_ns time duration_ns controller namespace name "
-    "goroutine_id result requeue_after_ns location triggers causes cache_reads api_reads "
+    "goroutine_id result requeue_after_ns location triggers causes subjects cache_reads api_reads "
     "api_writes other_requests redundant redundant_reason log_reconcile_id",
     "requests": "request_id ts_ns duration_ns reconcile_id goroutine_id kind verb group version "
     "resource subresource namespace name host status resource_version function location",

@@ -70,7 +70,6 @@ func (c *Changer) round(ctx context.Context) error {
 		demo.Note("add", name+" operator.ticker")
 		c.Events <- event.GenericEvent{Object: configMap}
 		if i == 0 {
-			time.Sleep(busy / 10) // until the worker has it
 			continue
 		}
 		change := client.RawPatch("application/merge-patch+json",

@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -51,6 +52,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.Get(ctx, req.NamespacedName, &configMap); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	demo.Note("requeue", req.Name+" "+r.After.String())
+	demo.Note("requeue", fmt.Sprint(req.Name, " ", r.After.Nanoseconds()))
 	return ctrl.Result{RequeueAfter: r.After}, nil //@asks
 }

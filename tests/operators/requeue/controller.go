@@ -43,5 +43,5 @@ func (r *GreetingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
 	log.V(1).Info("checked")
-	return ctrl.Result{RequeueAfter: r.Period}, nil
+	return ctrl.Result{RequeueAfter: r.Period}, nil //@asks
 }

@@ -37,7 +37,8 @@ func (r *Reporter) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			demo.Note("tick", len(render()))
+			demo.Note("tick", "")
+			demo.Note("rendered", len(render()))
 		}
 	}
 }

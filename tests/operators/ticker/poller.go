@@ -21,10 +21,10 @@ type Poller struct {
 
 // Start runs until ctx ends.
 func (p *Poller) Start(ctx context.Context) error {
-	ticker := time.NewTicker(p.Period)
+	ticker := time.NewTicker(p.Period) //@arms
 	defer ticker.Stop()
 	for {
-		select {
+		select { //@waits
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:

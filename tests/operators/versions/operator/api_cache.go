@@ -1,5 +1,3 @@
-//go:build !cr_before_015 && !cr_015
-
 package main
 
 import (

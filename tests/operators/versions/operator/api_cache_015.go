@@ -1,5 +1,3 @@
-//go:build cr_015
-
 package main
 
 import ctrl "sigs.k8s.io/controller-runtime"

@@ -1,5 +1,3 @@
-//go:build cr_015 || cr_016
-
 package main
 
 import (

@@ -1,0 +1,178 @@
+"""Runs operators of the truth table side by side and records each; keeps what really happened.
+
+A folder of build/accuracy has capture.whowoke, and beside it what `verdict` needs to judge it again
+after a rule has changed: facts.json, operator.log (the diary) and audit.log.
+"""
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from tests import fixtures
+from tests.accuracy import actors, diary, judge, queue
+from tests.accuracy.judge import Lines, Moment, Tally
+from tests.accuracy.sources import Source, Wakes
+from tests.recording import Recording, recording
+from whowoke.analysis.capture import Capture
+from whowoke.analysis.model import analyse
+
+SETTLE_S = 0.5
+# Reconciles that begin later than this before the end may still run then.
+TAIL_NS = 400_000_000
+
+
+@dataclass
+class Facts:
+    """What the files don't tell: times are CLOCK_MONOTONIC."""
+
+    namespace: str
+    start_ns: int
+    wall_ns: int = 0
+    window: Moment = (0, 0)
+    moments: list[Moment] = field(default_factory=list)
+    peer: str = ""
+
+
+@dataclass
+class Run:
+    """One operator while it is recorded."""
+
+    source: Source
+    operator: fixtures.Operator
+    actor: actors.Actor
+    recording: Recording
+    facts: Facts
+
+
+def record(sources: Sequence[Source], cluster: fixtures.Cluster, folder: Path) -> None:
+    """Record all of them at the same time, each for as long as it needs, below a folder.
+
+    One that fails is told and has no facts.json; the others go on.
+    """
+    with ExitStack() as all_runs:
+        runs = []
+        for source in sources:
+            own = all_runs.enter_context(ExitStack())
+            try:
+                runs.append((_start(own, source, cluster, folder), own))
+            except (fixtures.FixtureError, AssertionError) as error:
+                print(f"{source.name}: {error}", file=sys.stderr)
+                own.close()
+        attached_ns = time.monotonic_ns()
+        for run, own in sorted(runs, key=lambda pair: pair[0].source.duration_s):
+            missing_s = run.source.duration_s - (time.monotonic_ns() - attached_ns) / 1e9
+            time.sleep(max(0, missing_s))
+            run.facts.window = (attached_ns + int(SETTLE_S * 1e9), time.monotonic_ns())
+            try:
+                own.close()
+            except AssertionError as error:
+                print(f"{run.source.name}: {error}", file=sys.stderr)
+                continue
+            _keep(run, cluster, folder / run.source.name)
+
+
+def verdict(source: Source, folder: Path) -> Tally:
+    """Open the truth about a recording and compare."""
+    facts = Facts(**json.loads((folder / "facts.json").read_text()))
+    capture = Capture.open(folder / "capture.whowoke")
+    tables = analyse(capture)
+    window = (facts.window[0], facts.window[1])
+    notes = diary.read(folder / "operator.log")
+    lines = Lines(diary.marks(source.program))
+    tally = Tally()
+    for wakes in source.wakes:
+        expected = replace(wakes, subject=wakes.subject.format(peer=facts.peer))
+        if expected.at.startswith(("every", "about")):
+            tally += judge.counted(tables["wakeups"], expected, lines, window)
+        else:
+            moments = _moments(expected, facts, folder, notes)
+            tally += judge.wakeups(tables["wakeups"], expected, moments, lines, window)
+    if source.reconciles:
+        truths = _truths(source, notes, tables["reconciles"])
+        within = (window[0], window[1] - TAIL_NS)
+        tally += judge.reconciles(tables["reconciles"], truths, source, lines, within)
+    for loss in capture.losses.groupby("kind")["count"].sum().items():
+        tally.said["lost: {} {}".format(*loss)] += 1
+    return tally
+
+
+def _start(stack: ExitStack, source: Source, cluster: fixtures.Cluster, folder: Path) -> Run:
+    port = fixtures.free_ports(1)[0]
+    namespace = f"accuracy-{source.name}"
+    own = folder / source.name
+    shutil.rmtree(own, ignore_errors=True)
+    own.mkdir(parents=True)
+    actor = stack.enter_context(actors.peer(source))
+    places = {"port": port, "folder": own, "peer": actor.peer}
+    arguments = [argument.format(**places) for argument in source.arguments]
+    arguments += ["--classic"] if source.classic else []
+    start = partial(fixtures.operator, period=f"{source.period_s}s", namespace=namespace)
+    if source.actor == "leader":
+        ahead = start(source.program, cluster, log_name=f"{namespace}-leader")
+        stack.enter_context(ahead)
+    operator = stack.enter_context(
+        start(
+            source.binary or source.program,
+            cluster,
+            objects=source.objects,
+            arguments=arguments,
+            environment=dict(source.environment),
+        )
+    )
+    facts = Facts(namespace, diary.process_start_ns(operator.pid), peer=actor.peer)
+    stack.enter_context(actors.provoke(source, actor, operator, cluster, port))
+    time.sleep(source.warm_up_s)
+    running = stack.enter_context(recording(operator.pid, own / "capture.whowoke"))
+    return Run(source, operator, actor, running, facts)
+
+
+def _keep(run: Run, cluster: fixtures.Cluster, folder: Path) -> None:
+    run.facts.wall_ns = time.time_ns() - time.monotonic_ns()
+    run.facts.moments = run.actor.moments
+    (folder / "facts.json").write_text(json.dumps(asdict(run.facts)))
+    shutil.copy(run.operator.log, folder / "operator.log")
+    about = f'"namespace":"{run.facts.namespace}"'
+    requests = cluster.audit_log.read_text().splitlines(keepends=True)
+    (folder / "audit.log").write_text("".join(line for line in requests if about in line))
+
+
+def _moments(
+    expected: Wakes, facts: Facts, folder: Path, notes: Sequence[diary.Note]
+) -> list[Moment]:
+    kind, *rest = expected.at.split()
+    if kind == "actor":
+        return [(first - judge.AFTER_NS, last + judge.AFTER_NS) for first, last in facts.moments]
+    if kind == "gctrace":
+        forced = diary.collections(folder / "operator.log", facts.start_ns)
+        return [(at - 200_000_000, at + 200_000_000) for at in forced]
+    after_ns = judge.AFTER_NS
+    if kind == "audit":
+        verb, stage, resource = rest
+        found = diary.audited(folder / "audit.log", facts.wall_ns, verb, stage, resource)
+        seen = [at for at, uri in found if verb != "watch" or "timeoutSeconds=2&" in uri]
+        if stage == "complete":
+            after_ns = judge.BEFORE_NS
+    else:
+        seen = [note.ts_ns for note in notes if note.word == rest[0]]
+    return [(at - judge.BEFORE_NS, at + after_ns) for at in seen]
+
+
+def _truths(
+    source: Source, notes: Sequence[diary.Note], reconciles: pd.DataFrame
+) -> list[tuple[int, str, frozenset[str]]]:
+    if source.reconciles == "replay":
+        found = queue.replay(notes, source.classic)
+        return [(truth.start_ns, truth.name, truth.causes) for truth in found]
+    cause = frozenset({source.reconciles})
+    if any(note.word == "reconcile" for note in notes):
+        return [(n.ts_ns, n.about, cause) for n in notes if n.word == "reconcile"]
+    rows = zip(reconciles.start_ns, reconciles.name, strict=True)
+    return [(int(start_ns), str(name), cause) for start_ns, name in rows]

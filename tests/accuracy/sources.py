@@ -1,0 +1,325 @@
+"""The truth: why each operator of tests/operators wakes or reconciles.
+
+One row for each reason. A judge compares it with what whowoke says, after the verdict; nothing in
+the recording depends on it. An operator marks its lines: @asks is the return that asks for a
+requeue, @arms sets a timer, @waits is where its goroutine waits.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Wakes:
+    """One series of wake-ups.
+
+    at says how the moments are known: "diary WORD" (a line that the operator writes just after
+    it woke), "audit VERB STAGE RESOURCE" (the API server's audit log), "actor" (who provoked them
+    noted them), "gctrace", "every 2s" or "about 2s" (only their number is known). marks is false
+    where the line is that of a library, which is named by function, a pattern, instead.
+    """
+
+    origin: str
+    cause: str
+    kind: str
+    at: str = "diary tick"
+    marks: bool = False
+    function: str = "*"
+    subject: str = "*"
+    continues: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """One operator with its reasons.
+
+    reconciles is the cause of every reconcile, or "replay" where the diary tells it for each: adds
+    and requeues are noted there, and tests/accuracy/queue.py knows what a queue makes of them.
+    asks: the line that asks for the requeue has to be told. binary is the program if it isn't
+    build/bin/PROGRAM, subject the version that it stands for.
+    """
+
+    name: str
+    program: str
+    wakes: tuple[Wakes, ...] = ()
+    reconciles: str = ""
+    asks: bool = False
+    period_s: float = 2
+    warm_up_s: float = 0
+    seconds: float = 0
+    arguments: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    actor: str = ""
+    objects: int = 3
+    classic: bool = False
+    binary: Path | None = None
+    subject: str = "controller-runtime-0.24"
+
+    @property
+    def duration_s(self) -> float:
+        """How long it is recorded: 21 periods, or what the source needs."""
+        return self.seconds or 21 * self.period_s
+
+
+def _own(cause: str, **more: object) -> Wakes:
+    return Wakes("operator", cause, "timer", marks=True, **more)  # type: ignore[arg-type]
+
+
+LONG_S = 255
+
+SOURCES = (
+    # --- Reconcile asks ---------------------------------------------------------------------------
+    Source("requeue", "requeue", reconciles="requeue.after", asks=True),
+    Source("requeue-classic", "requeue", reconciles="requeue.after", asks=True, classic=True),
+    Source("layered", "layered", reconciles="requeue.after", asks=True),
+    Source("backoff", "backoff", reconciles="requeue.error", asks=True, warm_up_s=5),
+    Source("again", "again", reconciles="requeue.rate_limited", asks=True, warm_up_s=5),
+    Source(
+        "again-classic",
+        "again",
+        reconciles="requeue.rate_limited",
+        asks=True,
+        warm_up_s=5,
+        classic=True,
+    ),
+    # --- client-go and controller-runtime ---------------------------------------------------------
+    Source(
+        "resync",
+        "resync",
+        wakes=(Wakes("client-go", "informer.resync", "timer", at="about 2s"),),
+        reconciles="informer.resync",
+    ),
+    Source(
+        "leader",
+        "leader",
+        wakes=(
+            Wakes("client-go", "leader_election.renew", "timer", at="audit update received leases"),
+        ),
+    ),
+    Source(
+        "standby",
+        "leader",
+        wakes=(
+            Wakes("client-go", "leader_election.acquire", "timer", at="audit get received leases"),
+        ),
+        actor="leader",
+        objects=0,
+    ),
+    Source(
+        "rewatch",
+        "rewatch",
+        wakes=(
+            Wakes(
+                "client-go",
+                "informer.rewatch",
+                "descriptor",
+                at="audit watch complete configmaps",
+            ),
+        ),
+    ),
+    Source(
+        "relist",
+        "relist",
+        wakes=(
+            Wakes("client-go", "informer.relist", "timer", at="audit list received configmaps"),
+        ),
+        reconciles="informer.relist",
+        seconds=130,
+    ),
+    Source(
+        "throttled",
+        "throttled",
+        wakes=(Wakes("client-go", "request.throttled", "timer", marks=True),),
+    ),
+    Source(
+        "ping",
+        "ping",
+        wakes=(
+            Wakes(
+                "client-go",
+                "http2.ping",
+                "timer",
+                at="every 2s",
+                function="*healthCheck*",
+            ),
+        ),
+        environment=(("HTTP2_READ_IDLE_TIMEOUT_SECONDS", "2"),),
+    ),
+    Source(
+        "certwatcher",
+        "webhooked",
+        wakes=(Wakes("controller-runtime", "certwatcher.poll", "timer", at="every 2s"),),
+        arguments=("--webhook-port={port}", "--cert-dir={folder}"),
+    ),
+    Source(
+        "queue",
+        "quiet",
+        wakes=(
+            Wakes("controller-runtime", "workqueue.metrics", "timer", at="every 0.5s"),
+            Wakes("controller-runtime", "workqueue.log_state", "timer", at="every 10s"),
+        ),
+    ),
+    Source(
+        "queue-classic",
+        "quiet",
+        wakes=(
+            Wakes("client-go", "workqueue.metrics", "timer", at="every 0.5s"),
+            Wakes("client-go", "workqueue.heartbeat", "timer", at="every 10s"),
+        ),
+        classic=True,
+    ),
+    # --- from outside -----------------------------------------------------------------------------
+    Source(
+        "touched",
+        "quiet",
+        wakes=(
+            Wakes(
+                "api-event",
+                "watch.event",
+                "descriptor",
+                at="actor",
+                subject="*ConfigMap*",
+            ),
+        ),
+        reconciles="watch.event",
+        actor="toucher",
+    ),
+    Source(
+        "probed",
+        "quiet",
+        wakes=(Wakes("inbound", "http.probe", "descriptor", at="actor"),),
+        actor="prober",
+    ),
+    Source(
+        "scraped",
+        "quiet",
+        wakes=(Wakes("inbound", "http.metrics", "descriptor", at="actor"),),
+        actor="scraper",
+    ),
+    Source(
+        "webhooked",
+        "webhooked",
+        wakes=(Wakes("inbound", "http.webhook", "descriptor", at="actor"),),
+        arguments=("--webhook-port={port}", "--cert-dir={folder}"),
+        actor="admission",
+    ),
+    Source(
+        "signalled",
+        "signalled",
+        wakes=(Wakes("os", "signal", "signal"),),
+        reconciles="signal",
+        actor="hangups",
+    ),
+    Source(
+        "pushed",
+        "pushed",
+        wakes=(Wakes("outbound", "network.response", "descriptor", subject="*{peer}*"),),
+        reconciles="network.response",
+        arguments=("--peer={peer}",),
+        actor="pusher",
+    ),
+    # --- the operator itself ----------------------------------------------------------------------
+    Source(
+        "ticker",
+        "ticker",
+        wakes=(_own("operator.ticker", at="every 2s"),),
+        reconciles="operator.ticker",
+    ),
+    Source("timerloop", "timerloop", wakes=(_own("operator.timer"),), reconciles="operator.timer"),
+    Source("sleeploop", "sleeploop", wakes=(_own("operator.sleep"),), reconciles="operator.sleep"),
+    Source("afterfunc", "afterfunc", wakes=(_own("operator.timer"),), reconciles="operator.timer"),
+    Source("waituntil", "waituntil", wakes=(_own("operator.timer"),), reconciles="operator.timer"),
+    Source("fakewatch", "fakewatch", wakes=(_own("operator.ticker"),)),
+    Source(
+        "cron",
+        "cron",
+        wakes=(
+            Wakes("operator", "operator.cron", "timer", function="github.com/robfig/cron/v3.*"),
+        ),
+        reconciles="operator.cron",
+    ),
+    Source(
+        "readdeadline",
+        "readdeadline",
+        wakes=(_own("operator.timer"),),
+        reconciles="operator.timer",
+        arguments=("--peer={peer}",),
+        actor="silent",
+    ),
+    Source(
+        "httptimeout",
+        "httptimeout",
+        wakes=(_own("operator.timer"),),
+        reconciles="operator.timer",
+        arguments=("--peer={peer}",),
+        actor="silent",
+    ),
+    Source(
+        "asking",
+        "asking",
+        wakes=(
+            _own("operator.ticker"),
+            Wakes("operator", "operator.ticker", "descriptor", at="diary answer", continues=True),
+        ),
+        reconciles="operator.ticker",
+        arguments=("--peer={peer}",),
+        actor="answerer",
+    ),
+    Source(
+        "klogflush",
+        "klogflush",
+        wakes=(
+            Wakes("library", "library.ticker", "timer", at="every 2s", subject="k8s.io/klog/v2*"),
+        ),
+    ),
+    # --- the Go runtime ---------------------------------------------------------------------------
+    Source("scavenged", "scavenged", wakes=(_own("operator.ticker"),)),
+    Source(
+        "collected",
+        "quiet",
+        wakes=(
+            Wakes("runtime", "runtime.gc", "gc", at="gctrace"),
+            Wakes("api-event", "watch.bookmark", "descriptor", at="every 60s"),
+        ),
+        environment=(("GODEBUG", "gctrace=1"),),
+        seconds=LONG_S,
+    ),
+    # --- several at once --------------------------------------------------------------------------
+    # 13 s over 5 s: with a priority queue each resync absorbs the requeue; the classic keeps it.
+    Source("overlap", "overlap", reconciles="replay", asks=True),
+    Source("overlap-classic", "overlap", reconciles="replay", asks=True, classic=True),
+    # A requeue chain that began with a resync.
+    Source(
+        "chain",
+        "overlap",
+        reconciles="replay",
+        asks=True,
+        arguments=("--after=2s", "--sync=13s"),
+    ),
+    # An event from outside comes while a requeue is pending.
+    Source(
+        "early",
+        "overlap",
+        reconciles="replay",
+        asks=True,
+        arguments=("--after=2s", "--sync=10h"),
+        actor="slow-toucher",
+    ),
+    Source(
+        "early-classic",
+        "overlap",
+        reconciles="replay",
+        asks=True,
+        arguments=("--after=2s", "--sync=10h"),
+        actor="slow-toucher",
+        classic=True,
+    ),
+    Source("merged", "merged", wakes=(_own("operator.ticker"),), reconciles="replay"),
+    Source(
+        "merged-classic",
+        "merged",
+        wakes=(_own("operator.ticker"),),
+        reconciles="replay",
+        classic=True,
+    ),
+)

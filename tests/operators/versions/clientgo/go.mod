@@ -1,0 +1,3 @@
+module whowoke.test/clientgo
+
+go 1.19
