@@ -250,7 +250,11 @@ class Attribution:
     def _place_of_add(self, add: Add) -> Place:
         if add.event.startswith("result_"):
             frame = self.code.symbol(add.return_pc) if add.return_pc else None
-            return place(frame, "returned") if frame else self.declared
+            if frame:
+                return place(frame, "returned")
+            # Without controller-runtime the operator's own code puts the item back.
+            own = self.code.owned_by("operator", self.code.stack(add.stack))
+            return place(own, "armed") if own else self.declared
         own = self.code.owned_by("operator", self.code.stack(add.stack))
         return place(own, "armed") if own and add.event == "delayed_add" else NOWHERE
 

@@ -36,7 +36,7 @@ def as_markdown(rules: Rules | None = None) -> str:
         "",
         "Why a process wakes, as `whowoke explain` names it. This page is made from the rules in",
         "`analysis/causes.toml`; the first rule that fits decides. A function stands for its",
-        "closures, too; `*` is anything. What no rule fits is `unknown`.",
+        "closures, too, but with `$`; `*` is anything. What no rule fits is `unknown`.",
         "",
         "An answer to the process's own request has the cause of the goroutine that asked, with",
         "`continuation_of`. A timer about which nothing else is known has the cause of the",

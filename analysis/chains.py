@@ -151,6 +151,9 @@ class _Walk:
             return True
         if wait or self._peers.is_inbound(fd, ts):
             return False
+        cause = self._current.get(woken)
+        if cause is not None and self._descriptor[cause] and self._fd[cause][0] == fd:
+            return False  # it acknowledged what the peer sent, and the peer sends more
         times = self.chains.times.get(woken)
         return self._peers.wrote(woken, fd, times[-1] if times else 0, ts)
 

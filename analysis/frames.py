@@ -59,6 +59,8 @@ def plain_name(symbol: str) -> str:
 
 def matches(pattern: str, function: str) -> bool:
     """Whether a function, or one of its closures and method values, is meant by a pattern."""
+    if pattern.endswith("$"):
+        return function == pattern[:-1]
     if pattern.endswith("*"):
         return function.startswith(pattern[:-1])
     if not function.startswith(pattern):

@@ -14,7 +14,7 @@ from whowoke.analysis.peers import Peers
 from whowoke.analysis.reconciles import Operations, replay
 from whowoke.analysis.tallies import Named, cause_table, name_all
 from whowoke.analysis.threads import Threads, episode_at, episodes, load_threads
-from whowoke.analysis.threadwakeups import thread_wakeups
+from whowoke.analysis.threadwakeups import next_run, thread_wakeups
 from whowoke.analysis.wakeups import base_wakeups
 
 
@@ -91,6 +91,8 @@ class Analysis:
     def carried(self) -> pd.DataFrame:
         """Thread wake-ups, see ``thread_wakeups``."""
         ts, tid = self.base["ts_ns"].to_numpy(np.int64), self.base["tid"].to_numpy(np.int64)
+        signal = (self.base["kind"] == "signal").to_numpy(bool)
+        ts = np.where(signal, next_run(self.threads, ts, tid), ts)
         return thread_wakeups(self.capture, self.threads, ts, tid, self.rules)
 
     @property

@@ -199,6 +199,7 @@ def reconcile_rows(analysis: Analysis) -> pd.DataFrame:
     for number, (reconcile, causes) in enumerate(pairs, 1):
         end, start = reconcile.end_ns, reconcile.start_ns
         line = code.symbol(reconcile.return_pc) if reconcile.return_pc else None
+        line = line or code.owned_by("operator", code.stack(reconcile.asked_stack))
         rows.append(
             {
                 "reconcile_id": number,

@@ -102,6 +102,7 @@ class Reconcile:
     result: str = "unknown"
     requeue_after_ns: int | None = None
     return_pc: int = 0
+    asked_stack: int = 0
     first: bool = False
 
     @property
@@ -191,7 +192,7 @@ class Queues:
             add.get = get
         last_ns = item.last_get.ts_ns if item.last_get else 0
         get.first = not item.known or item.before_ns > last_ns
-        item.known |= bool(get.triggers())
+        item.known = True
         item.last_get = get
         self.gets.append(get)
 
@@ -208,6 +209,7 @@ class Queues:
             reconcile.get.reconcile = reconcile
         else:
             reconcile.first = not item.known
+        item.known = True
 
 
 def _made_ready(pending: list[Add], ts_ns: int) -> tuple[list[Add], list[Add]]:

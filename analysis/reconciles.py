@@ -182,6 +182,7 @@ class _Replay:
             goroutine.result = "requeue" if add.rate_limited else "requeue_after"
             add.event = RESULT_EVENTS[goroutine.result]
             running.requeue_after_ns = None if add.rate_limited else add.after_ns
+            running.asked_stack = add.stack
         else:
             add.event = "delayed_add"
 

@@ -98,8 +98,8 @@ class Sentences:
             lines += self._armed(facts)
         elif facts["wakeup_kind"] == "timer":
             period = facts["period_ns"]
-            every = f", with a period of {format_duration(period)}" if period else ""
-            lines.append(f"set before the recording{every}")
+            every = f"; its period is {format_duration(period)}" if period else ""
+            lines.append(f"when it was set was not seen{every}")
         if facts["calls"]:
             lines.append(f"it calls {_short(facts['calls'])}")
         return lines + self._woken(facts)

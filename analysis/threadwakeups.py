@@ -35,6 +35,13 @@ def thread_wakeups(
     return frame
 
 
+def next_run(threads: Threads, ts: Rows, tid: Rows) -> Rows:
+    """When a thread comes on a CPU after it was sent a signal; that time if it doesn't any more."""
+    on = threads.kind == ON
+    found = next_after(tid, ts, threads.tid[on], threads.ts[on])
+    return np.where(found >= 0, threads.ts[on][found], ts) if on.any() else ts
+
+
 def _runs(threads: Threads, ts: Rows, tid: Rows) -> tuple[Rows, Rows]:
     """From the switch to a thread that was woken until it sleeps again; -1 where it never ran."""
     on = threads.kind == ON

@@ -37,7 +37,8 @@ def derive(program: Path) -> dict[str, int]:
         for macro, (structs, path) in wanted.items():
             values = {_offset(die, path) for name in structs for die in dies.get(name, [])}
             assert len(values) <= 1, f"{macro}: {values}"
-            found |= {macro: value for value in values}
+            if values:
+                found[macro] = values.pop()
     return found
 
 

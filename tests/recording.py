@@ -80,3 +80,36 @@ def recording(
     finally:
         code = running.finish()
     assert code == 0, running.messages
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A moment around which the operator's counters stood still."""
+
+    ts_ns: int
+    metrics: fixtures.Metrics
+
+    def count(self, name: str, **labels: str) -> int:
+        return int(
+            sum(
+                value
+                for (found, pairs), value in self.metrics.items()
+                if found == name and labels.items() <= dict(pairs).items()
+            )
+        )
+
+
+def quiet_edge(url: str, seconds: float = 30) -> Edge:
+    """Scrape until two scrapes 200 ms apart agree; the edge lies between the two."""
+
+    def counters(metrics: fixtures.Metrics) -> fixtures.Metrics:
+        return {key: value for key, value in metrics.items() if key[0] in fixtures.COUNTERS}
+
+    def settled() -> Edge | None:
+        first = fixtures.scrape(url)
+        middle_ns = time.monotonic_ns()
+        time.sleep(fixtures.SETTLED_S)
+        second = fixtures.scrape(url)
+        return Edge(middle_ns, second) if counters(first) == counters(second) else None
+
+    return fixtures.wait_until(settled, seconds, f"{url}: counters that stand still")

@@ -177,7 +177,8 @@ class Forecast:
         cause = f"{row['cause']} ({row['origin']}){about}" if known else "unknown"
         yield f"{_due(row['due_in_ns']):>12}  {_period(row)}: {cause}"
         if row["calls"]:
-            at = f" at {row['location']}" if row["location_kind"] == "callback" else ""
+            is_its_own = row["location_kind"] == "callback" and row["location"]
+            at = f" at {row['location']}" if is_its_own else ""
             yield f"{INDENT}calls {_short(row['calls'])}{at}"
         if row["fd"] is not None:
             yield f"{INDENT}the deadline of descriptor {row['fd']}"
@@ -188,7 +189,7 @@ class Forecast:
 
     def _waiting(self, row: dict[str, Any]) -> Iterator[str]:
         """The line that matters, and those around it where nothing is known of the cause."""
-        stack = row["stack"]
+        stack = [frame for frame in row["stack"] if frame["function"] != "runtime.goexit"]
         functions = [frame["function"] for frame in stack]
         first = functions.index(row["function"]) if row["function"] in functions else 0
         count = 1 if row["origin"] != "unknown" else FRAMES_SHOWN

@@ -1,6 +1,6 @@
 """``make accuracy``: is whowoke right about every source of wake-ups, on every version?
 
-    python -m tests.accuracy [--sources PATTERN ...] [--versions PATTERN ...] [--again]
+    python -m tests.accuracy [--sources PATTERN ...] [--versions PATTERN ...] [--blind N] [--again]
 
 Prints a table, what was said instead, and last one line of JSON. What was recorded stays in
 build/accuracy and can be judged again. Patterns are the shell's; without any, everything runs.
@@ -17,14 +17,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests import fixtures, versions
-from tests.accuracy import matrix, session
+from tests.accuracy import blind_sources, matrix, session
 from tests.accuracy.judge import Tally
-from tests.accuracy.sources import SOURCES, Source
+from tests.accuracy.sources import SOURCES
+from tests.accuracy.truth import Source
 
 FOLDER = fixtures.ROOT / "build" / "accuracy"
 Row = TypeVar("Row", Source, versions.Build)
 # The version that is judged, and what opens the truth in a folder.
 Verdict = tuple[str, Callable[[Path], Tally]]
+BLIND_FOLDER = fixtures.ROOT / "build" / "blind"
+BLIND = 8
 AT_ONCE = 8
 PLAIN_AT_ONCE = 4
 
@@ -34,15 +37,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sources", nargs="*", help="names in tests/accuracy/sources.py")
     parser.add_argument("--versions", nargs="*", help="names of the version matrix")
+    parser.add_argument("--blind", type=int, help="so many operators drawn from new seeds")
     parser.add_argument("--again", action="store_true", help="judge what was recorded before")
     asked = parser.parse_args()
-    everything = asked.sources is None and asked.versions is None
+    everything = (asked.sources, asked.versions, asked.blind) == (None, None, None)
     sources = chosen(SOURCES, ["*"] if everything else asked.sources)
     builds = chosen(versions.builds(), ["*"] if everything else asked.versions)
     plain = [build for build in builds if build.template == "plain"]
     for build in builds:
         if build.template != "plain":
             sources += matrix.sources(build)
+    if (everything or asked.blind) and not asked.again:
+        sources += blind_sources.draw(asked.blind or BLIND, BLIND_FOLDER)
     if not asked.again:
         record(sources, plain)
     verdicts: dict[str, Verdict] = {}
@@ -69,9 +75,7 @@ def record(sources: Sequence[Source], plain: Sequence[versions.Build]) -> None:
         tempfile.TemporaryDirectory(prefix="whowoke-accuracy-") as folder,
         fixtures.cluster(Path(folder)) as cluster,
     ):
-        for batch in pieces(sorted(sources, key=lambda source: source.duration_s), AT_ONCE):
-            print(f"recording {' '.join(source.name for source in batch)}", file=sys.stderr)
-            session.record(batch, cluster, FOLDER)
+        session.record(sources, cluster, FOLDER, AT_ONCE)
 
 
 def pieces(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from tests import fixtures
-from tests.accuracy.sources import Source
+from tests.accuracy.truth import Source
 
 ANSWER_AFTER_S = 0.15
 REVIEW = {

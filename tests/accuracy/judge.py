@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from tests.accuracy.sources import Source, Wakes
+from tests.accuracy.truth import Source, Wakes
 
 BEFORE_NS = 60_000_000  # a diary line is written at most this long after the wake-up
 AFTER_NS = 2_000_000
@@ -150,6 +150,15 @@ def reconciles(
         tally.add(*_reconcile(row, causes, source, lines))
     invented = own[~own.reconcile_id.isin(seen)]
     tally.add(WRONG, "a reconcile that wasn't", len(invented))
+    return tally
+
+
+def number(frame: pd.DataFrame, count: int, window: Moment) -> Tally:
+    """Compare the number of reconciles with what the operator counted itself."""
+    tally = Tally()
+    found = int(frame.end_ns.between(window[0], window[1]).sum())
+    tally.add(UNKNOWN, "no reconcile", max(0, count - found))
+    tally.add(WRONG, "a reconcile that wasn't", max(0, found - count))
     return tally
 
 

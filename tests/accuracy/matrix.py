@@ -13,7 +13,7 @@ from pathlib import Path
 from tests import fixtures, versions
 from tests.accuracy import judge
 from tests.accuracy.judge import Lines, Tally
-from tests.accuracy.sources import Source, Wakes
+from tests.accuracy.truth import Source, Wakes
 from tests.recording import recording
 from whowoke.analysis.capture import Capture
 from whowoke.analysis.model import analyse

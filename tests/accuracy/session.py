@@ -19,12 +19,13 @@ import pandas as pd
 from tests import fixtures
 from tests.accuracy import actors, diary, judge, queue
 from tests.accuracy.judge import Lines, Moment, Tally
-from tests.accuracy.sources import Source, Wakes
-from tests.recording import Recording, recording
+from tests.accuracy.truth import Source, Wakes
+from tests.recording import Recording, quiet_edge, recording
 from whowoke.analysis.capture import Capture
 from whowoke.analysis.model import analyse
 
 SETTLE_S = 0.5
+LONG_S = 60
 # Reconciles that begin later than this before the end may still run then.
 TAIL_NS = 400_000_000
 
@@ -39,6 +40,7 @@ class Facts:
     window: Moment = (0, 0)
     moments: list[Moment] = field(default_factory=list)
     peer: str = ""
+    reconciles: int = 0
 
 
 @dataclass
@@ -50,33 +52,30 @@ class Run:
     actor: actors.Actor
     recording: Recording
     facts: Facts
+    folder: Path
+    stack: ExitStack
+
+    def missing_s(self) -> float:
+        """How long it has to be recorded still."""
+        return self.source.duration_s - (time.monotonic_ns() - self.facts.window[0]) / 1e9
 
 
-def record(sources: Sequence[Source], cluster: fixtures.Cluster, folder: Path) -> None:
-    """Record all of them at the same time, each for as long as it needs, below a folder.
+def record(
+    sources: Sequence[Source], cluster: fixtures.Cluster, folder: Path, at_once: int
+) -> None:
+    """Record so many at the same time, each for as long as it needs, below a folder.
 
-    One that fails is told and has no facts.json; the others go on.
+    The long ones go on beside all the others. One that fails is told and has no facts.json.
     """
-    with ExitStack() as all_runs:
-        runs = []
-        for source in sources:
-            own = all_runs.enter_context(ExitStack())
-            try:
-                runs.append((_start(own, source, cluster, folder), own))
-            except (fixtures.FixtureError, AssertionError) as error:
-                print(f"{source.name}: {error}", file=sys.stderr)
-                own.close()
-        attached_ns = time.monotonic_ns()
-        for run, own in sorted(runs, key=lambda pair: pair[0].source.duration_s):
-            missing_s = run.source.duration_s - (time.monotonic_ns() - attached_ns) / 1e9
-            time.sleep(max(0, missing_s))
-            run.facts.window = (attached_ns + int(SETTLE_S * 1e9), time.monotonic_ns())
-            try:
-                own.close()
-            except AssertionError as error:
-                print(f"{run.source.name}: {error}", file=sys.stderr)
-                continue
-            _keep(run, cluster, folder / run.source.name)
+    short = [source for source in sources if source.duration_s <= LONG_S]
+    with ExitStack() as stack:
+        long_runs = _start_all(stack, [s for s in sources if s not in short], cluster, folder)
+        for first in range(0, len(short), at_once):
+            _finish(_start_all(stack, short[first : first + at_once], cluster, folder), cluster)
+            over = [run for run in long_runs if run.missing_s() <= 0]
+            long_runs = [run for run in long_runs if run not in over]
+            _finish(over, cluster)
+        _finish(long_runs, cluster)
 
 
 def verdict(source: Source, folder: Path) -> Tally:
@@ -86,7 +85,7 @@ def verdict(source: Source, folder: Path) -> Tally:
     tables = analyse(capture)
     window = (facts.window[0], facts.window[1])
     notes = diary.read(folder / "operator.log")
-    lines = Lines(diary.marks(source.program))
+    lines = Lines(dict(source.lines) or diary.marks(source.program))
     tally = Tally()
     for wakes in source.wakes:
         expected = replace(wakes, subject=wakes.subject.format(peer=facts.peer))
@@ -99,22 +98,40 @@ def verdict(source: Source, folder: Path) -> Tally:
         truths = _truths(source, notes, tables["reconciles"])
         within = (window[0], window[1] - TAIL_NS)
         tally += judge.reconciles(tables["reconciles"], truths, source, lines, within)
+        if not source.diary:
+            tally += judge.number(tables["reconciles"], facts.reconciles, window)
     for loss in capture.losses.groupby("kind")["count"].sum().items():
         tally.said["lost: {} {}".format(*loss)] += 1
     return tally
 
 
+def _start_all(
+    stack: ExitStack, sources: Sequence[Source], cluster: fixtures.Cluster, folder: Path
+) -> list[Run]:
+    if sources:
+        print(f"recording {' '.join(source.name for source in sources)}", file=sys.stderr)
+    runs = []
+    for source in sources:
+        own = stack.enter_context(ExitStack())
+        try:
+            runs.append(_start(own, source, cluster, folder / source.name))
+        except (fixtures.FixtureError, AssertionError) as error:
+            print(f"{source.name}: {error}", file=sys.stderr)
+            own.close()
+    return runs
+
+
 def _start(stack: ExitStack, source: Source, cluster: fixtures.Cluster, folder: Path) -> Run:
     port = fixtures.free_ports(1)[0]
-    namespace = f"accuracy-{source.name}"
-    own = folder / source.name
-    shutil.rmtree(own, ignore_errors=True)
-    own.mkdir(parents=True)
+    namespace = f"accuracy-{source.name}".replace(".", "-")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     actor = stack.enter_context(actors.peer(source))
-    places = {"port": port, "folder": own, "peer": actor.peer}
+    places = {"port": port, "folder": folder, "peer": actor.peer}
     arguments = [argument.format(**places) for argument in source.arguments]
     arguments += ["--classic"] if source.classic else []
-    start = partial(fixtures.operator, period=f"{source.period_s}s", namespace=namespace)
+    period = None if source.lines else f"{source.period_s}s"
+    start = partial(fixtures.operator, period=period, namespace=namespace)
     if source.actor == "leader":
         ahead = start(source.program, cluster, log_name=f"{namespace}-leader")
         stack.enter_context(ahead)
@@ -127,11 +144,32 @@ def _start(stack: ExitStack, source: Source, cluster: fixtures.Cluster, folder: 
             environment=dict(source.environment),
         )
     )
+    warm_ns = time.monotonic_ns() + int(source.warm_up_s * 1e9)
     facts = Facts(namespace, diary.process_start_ns(operator.pid), peer=actor.peer)
     stack.enter_context(actors.provoke(source, actor, operator, cluster, port))
-    time.sleep(source.warm_up_s)
-    running = stack.enter_context(recording(operator.pid, own / "capture.whowoke"))
-    return Run(source, operator, actor, running, facts)
+    running = stack.enter_context(recording(operator.pid, folder / "capture.whowoke"))
+    facts.window = (max(warm_ns, time.monotonic_ns() + int(SETTLE_S * 1e9)), 0)
+    if not source.diary:
+        edge = quiet_edge(operator.metrics_url)
+        facts.window, facts.reconciles = (edge.ts_ns, 0), -edge.count(fixtures.COUNTERS[0])
+    return Run(source, operator, actor, running, facts, folder, stack)
+
+
+def _finish(runs: Sequence[Run], cluster: fixtures.Cluster) -> None:
+    """Wait until each has what it needs, end it and keep the facts."""
+    for run in sorted(runs, key=Run.missing_s):
+        time.sleep(max(0, run.missing_s()))
+        run.facts.window = (run.facts.window[0], time.monotonic_ns())
+        if not run.source.diary:
+            edge = quiet_edge(run.operator.metrics_url)
+            run.facts.window = (run.facts.window[0], edge.ts_ns)
+            run.facts.reconciles += edge.count(fixtures.COUNTERS[0])
+        try:
+            run.stack.close()
+        except AssertionError as error:
+            print(f"{run.source.name}: {error}", file=sys.stderr)
+            continue
+        _keep(run, cluster, run.folder)
 
 
 def _keep(run: Run, cluster: fixtures.Cluster, folder: Path) -> None:
@@ -172,7 +210,7 @@ def _truths(
         found = queue.replay(notes, source.classic)
         return [(truth.start_ns, truth.name, truth.causes) for truth in found]
     cause = frozenset({source.reconciles})
-    if any(note.word == "reconcile" for note in notes):
+    if source.diary:
         return [(n.ts_ns, n.about, cause) for n in notes if n.word == "reconcile"]
     rows = zip(reconciles.start_ns, reconciles.name, strict=True)
     return [(int(start_ns), str(name), cause) for start_ns, name in rows]

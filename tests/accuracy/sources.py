@@ -5,72 +5,24 @@ the recording depends on it. An operator marks its lines: @asks is the return th
 requeue, @arms sets a timer, @waits is where its goroutine waits.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-
-
-@dataclass(frozen=True)
-class Wakes:
-    """One series of wake-ups.
-
-    at says how the moments are known: "diary WORD" (a line that the operator writes just after
-    it woke), "audit VERB STAGE RESOURCE" (the API server's audit log), "actor" (who provoked them
-    noted them), "gctrace", "every 2s" or "about 2s" (only their number is known). marks is false
-    where the line is that of a library, which is named by function, a pattern, instead.
-    """
-
-    origin: str
-    cause: str
-    kind: str
-    at: str = "diary tick"
-    marks: bool = False
-    function: str = "*"
-    subject: str = "*"
-    continues: bool = False
-
-
-@dataclass(frozen=True)
-class Source:
-    """One operator with its reasons.
-
-    reconciles is the cause of every reconcile, or "replay" where the diary tells it for each: adds
-    and requeues are noted there, and tests/accuracy/queue.py knows what a queue makes of them.
-    asks: the line that asks for the requeue has to be told. binary is the program if it isn't
-    build/bin/PROGRAM, subject the version that it stands for.
-    """
-
-    name: str
-    program: str
-    wakes: tuple[Wakes, ...] = ()
-    reconciles: str = ""
-    asks: bool = False
-    period_s: float = 2
-    warm_up_s: float = 0
-    seconds: float = 0
-    arguments: tuple[str, ...] = ()
-    environment: tuple[tuple[str, str], ...] = ()
-    actor: str = ""
-    objects: int = 3
-    classic: bool = False
-    binary: Path | None = None
-    subject: str = "controller-runtime-0.24"
-
-    @property
-    def duration_s(self) -> float:
-        """How long it is recorded: 21 periods, or what the source needs."""
-        return self.seconds or 21 * self.period_s
+from tests.accuracy.truth import Source, Wakes
 
 
 def _own(cause: str, **more: object) -> Wakes:
     return Wakes("operator", cause, "timer", marks=True, **more)  # type: ignore[arg-type]
 
 
-LONG_S = 255
-
 SOURCES = (
     # --- Reconcile asks ---------------------------------------------------------------------------
-    Source("requeue", "requeue", reconciles="requeue.after", asks=True),
-    Source("requeue-classic", "requeue", reconciles="requeue.after", asks=True, classic=True),
+    Source("requeue", "requeue", reconciles="requeue.after", asks=True, diary=False),
+    Source(
+        "requeue-classic",
+        "requeue",
+        reconciles="requeue.after",
+        asks=True,
+        classic=True,
+        diary=False,
+    ),
     Source("layered", "layered", reconciles="requeue.after", asks=True),
     Source("backoff", "backoff", reconciles="requeue.error", asks=True, warm_up_s=5),
     Source("again", "again", reconciles="requeue.rate_limited", asks=True, warm_up_s=5),
@@ -88,6 +40,7 @@ SOURCES = (
         "resync",
         wakes=(Wakes("client-go", "informer.resync", "timer", at="about 2s"),),
         reconciles="informer.resync",
+        diary=False,
     ),
     Source(
         "leader",
@@ -125,6 +78,7 @@ SOURCES = (
         ),
         reconciles="informer.relist",
         seconds=130,
+        least_s=62,
     ),
     Source(
         "throttled",
@@ -224,6 +178,7 @@ SOURCES = (
         "ticker",
         wakes=(_own("operator.ticker", at="every 2s"),),
         reconciles="operator.ticker",
+        diary=False,
     ),
     Source("timerloop", "timerloop", wakes=(_own("operator.timer"),), reconciles="operator.timer"),
     Source("sleeploop", "sleeploop", wakes=(_own("operator.sleep"),), reconciles="operator.sleep"),
@@ -282,7 +237,8 @@ SOURCES = (
             Wakes("api-event", "watch.bookmark", "descriptor", at="every 60s"),
         ),
         environment=(("GODEBUG", "gctrace=1"),),
-        seconds=LONG_S,
+        seconds=255,
+        least_s=135,
     ),
     # --- several at once --------------------------------------------------------------------------
     # 13 s over 5 s: with a priority queue each resync absorbs the requeue; the classic keeps it.

@@ -116,7 +116,7 @@ def test_a_go_version_has_exact_counts_causes_and_lines(
 
 
 def one_for_each(wakeups_ns: list[int], seen_ns: list[int]) -> bool:
-    """Whether each expiry that was seen has one wake-up since the one before, and there is no other.
+    """Whether each expiry that was seen has one wake-up since the one before, and there is no more.
 
     The first may have come just before the start; one more may have come and not yet be seen.
     """
@@ -210,6 +210,8 @@ def test_a_controller_runtime_has_its_causes_and_lines(
     recording = watched(name)[mechanism].recording
     origin, cause, location_kind, mark = MECHANISMS[mechanism]
     reconciles = recording.tables["reconciles"]
+    # Up to 0.13 the leader's lock is a ConfigMap too, and is watched with the others.
+    reconciles = reconciles[reconciles.name.str.startswith("stock-")]
     unjudged = reconciles[reconciles.causes == "unknown"]
     assert (unjudged.groupby("name").size() <= 1).all(), "one add before the attach per object"
     assert set(reconciles[reconciles.causes != "unknown"].causes) == {cause}

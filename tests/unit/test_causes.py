@@ -44,6 +44,8 @@ TIMERS = [
     ("queue-due", "unknown", "unknown",
      (f"{WORKQUEUE}.(*delayingType[go.shape.string]).waitingLoop",), {}),
     ("resync", "client-go", "informer.resync", IN_RESYNC, {}),
+    ("resync", "client-go", "informer.resync",
+     ("runtime.selectgo", f"{CACHE}.(*Reflector).ListAndWatch.func1"), {}),
     ("leader-renew", "client-go", "leader_election.renew", IN_RENEW, {}),
     ("leader-acquire", "client-go", "leader_election.acquire",
      ("k8s.io/apimachinery/pkg/util/wait.BackoffUntil", f"{LEADER}.acquire", "main.main"), {}),
@@ -273,6 +275,8 @@ def test_names_are_matched_without_type_arguments():
     assert matches("a.(*T).run", "a.(*T).run.func1")
     assert matches("a.(*T).run", "a.(*T).run-fm")
     assert not matches("a.(*T).watch", "a.(*T).watchList")
+    assert matches("a.f.func1$", "a.f.func1")
+    assert not matches("a.f.func1$", "a.f.func1.1")
 
 
 def test_modules_are_told_apart():

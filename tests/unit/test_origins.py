@@ -57,6 +57,21 @@ def test_a_signal_whose_goroutine_is_not_known_leads_nowhere():
     assert tables["reconciles"]["causes"].tolist() == ["unknown"]
 
 
+def test_the_thread_that_a_signal_woke_served_it():
+    """The kernel makes the thread runnable before it says that the signal was sent."""
+    c = Synthetic()
+    c.at(1).on(3)
+    c.off(3)
+    c.at(100).waking(3, ("signal_wake_up_state", "complete_signal"))
+    c.signal(1)
+    c.on(3)
+    c.off(3)
+    threads = analyse(c)["thread_wakeups"]
+    assert threads["context"].tolist() == ["signal"]
+    assert threads["wakeup_id"].tolist() == [1]
+    assert not threads["carrier"][0]
+
+
 def test_signals_to_itself_only_carry():
     c = Synthetic()
     c.at(5).signal(23, sender_pid=1)

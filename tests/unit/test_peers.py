@@ -45,6 +45,16 @@ def test_what_a_goroutine_asked_for_itself_continues_its_cause():
     assert frame["peer"].fillna("").tolist() == ["", "10.0.0.9:5432", "10.0.0.9:5432"]
 
 
+def test_to_acknowledge_what_a_peer_pushes_asks_nothing():
+    c = Synthetic()
+    for ms in (1, 3, 5):
+        c.at(ms).descriptor(70, IN_OWN_READ)
+        c.at(ms + 1).call(70, WRITE, 5)
+    frame = wakeups(c)
+    assert frame["cause"].tolist() == ["network.response"] * 3
+    assert frame["continuation_of"].isna().all()
+
+
 def test_a_write_to_another_descriptor_asks_nothing_here():
     c = Synthetic()
     c.at(1).fire(70, IN_POLLER)

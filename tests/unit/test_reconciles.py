@@ -243,3 +243,13 @@ def test_errors_back_off():
         c.reconcile("a", error=True, work_ms=0.1)
     causes = analyse(c)["causes"].set_index("cause")
     assert causes.loc["requeue.error", "schedule"] == "backoff"
+
+
+def test_only_the_first_reconcile_of_an_object_may_be_from_before():
+    """Where adds aren't seen at all nothing is said of the later ones."""
+    c = Synthetic()
+    for ms in (1, 5, 9):
+        c.at(ms).reconcile("a", get=ms < 9)
+    assert analyse(c)["reconciles"]["causes"].tolist() == ["unknown"] * 3
+    subjects = analyse(c)["reconciles"]["subjects"].fillna("").tolist()
+    assert subjects == ["set before the recording", "", ""]

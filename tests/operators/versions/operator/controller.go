@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,13 +14,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 )
 
+var errTryAgain = errors.New("try again")
+
 // Reconciler reads each ConfigMap that it is told about.
 type Reconciler struct {
 	client.Client
 	After time.Duration
+	Mixed bool
+	calls sync.Map
 }
 
-// Reconcile asks to be called again if After is set.
+// Reconcile asks to be called again if After is set; if Mixed, by an error and Requeue in between.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	note("reconcile", req.Name)
 	var configMap corev1.ConfigMap
@@ -27,6 +33,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if r.After == 0 {
 		return ctrl.Result{}, nil
+	}
+	if r.Mixed {
+		calls, _ := r.calls.Load(req.Name)
+		call, _ := calls.(int)
+		r.calls.Store(req.Name, call+1)
+		switch call % 3 {
+		case 0:
+			return ctrl.Result{}, errTryAgain //@fails
+		case 1:
+			return ctrl.Result{Requeue: true}, nil //@repeats
+		}
 	}
 	return ctrl.Result{RequeueAfter: r.After}, nil //@asks
 }

@@ -23,6 +23,9 @@ import (
 
 const objects = 3
 
+// queueOption is set by a file api_*.go that chooses the kind of queue.
+var queueOption func(*ctrl.Options)
+
 // Settings are the command line.
 type Settings struct {
 	Namespace, Mechanism, MetricsAddr, HealthAddr string
@@ -32,7 +35,7 @@ type Settings struct {
 func main() {
 	var s Settings
 	flag.StringVar(&s.Namespace, "namespace", "operator", "namespace of ConfigMaps and lease")
-	flag.StringVar(&s.Mechanism, "mechanism", "requeue", "requeue, resync or ticker")
+	flag.StringVar(&s.Mechanism, "mechanism", "requeue", "requeue, mixed, resync or ticker")
 	flag.DurationVar(&s.Period, "period", 15*time.Second, "how often each ConfigMap is reconciled")
 	flag.StringVar(&s.MetricsAddr, "metrics-addr", "127.0.0.1:8080", "address of the metrics")
 	flag.StringVar(&s.HealthAddr, "health-addr", "127.0.0.1:8081", "address of the probes")
@@ -59,8 +62,13 @@ func run(s Settings) error {
 		LeaderElection:          true,
 		LeaderElectionID:        "operator.example.com",
 		LeaderElectionNamespace: s.Namespace,
+		// Before 0.12 the default is a ConfigMap, too, of which each renewal is a watch event here.
+		LeaderElectionResourceLock: "leases",
 	}
 	restrict(&options, s)
+	if queueOption != nil {
+		queueOption(&options)
+	}
 	mgr, err := ctrl.NewManager(config, options)
 	if err != nil {
 		return err
@@ -71,8 +79,8 @@ func run(s Settings) error {
 	events := make(chan event.GenericEvent)
 	reconciler := &Reconciler{Client: mgr.GetClient()}
 	switch s.Mechanism {
-	case "requeue":
-		reconciler.After = s.Period
+	case "requeue", "mixed":
+		reconciler.After, reconciler.Mixed = s.Period, s.Mechanism == "mixed"
 	case "ticker":
 		if err := mgr.Add(&Poller{s, events}); err != nil {
 			return err
