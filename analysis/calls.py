@@ -11,6 +11,7 @@ from whowoke.analysis.peers import Peers
 SYSCALLS = {
     0: "read",
     1: "write",
+    3: "close",
     24: "sched_yield",
     35: "nanosleep",
     42: "connect",
@@ -25,11 +26,11 @@ SYSCALLS = {
     441: "epoll_pwait2",
 }
 # Their first argument is a descriptor.
-DESCRIPTOR_CALLS = (0, 1, 42, 44, 45, 232, 233, 281, 288, 441)
+DESCRIPTOR_CALLS = (0, 1, 3, 42, 44, 45, 232, 233, 281, 288, 441)
 # Their result is a number of bytes.
 MOVING_CALLS = (0, 1, 44, 45)
-# An accepted connection has another descriptor than the call.
-ACCEPT4 = 288
+# An accepted connection has another descriptor than the call, a closed one no peer after it.
+ACCEPT4, CLOSE = 288, 3
 
 
 def syscalls(capture: CaptureLike, peers: Peers) -> pd.DataFrame:
@@ -43,7 +44,7 @@ def syscalls(capture: CaptureLike, peers: Peers) -> pd.DataFrame:
     names = {n: SYSCALLS.get(n, f"number {n}") for n in np.unique(number).tolist()}
     with_fd = np.isin(number, DESCRIPTOR_CALLS)
     about = np.where(number == ACCEPT4, result, rows["first"].astype(np.int64))
-    ended = rows["ts_ns"] + rows["duration_ns"]
+    ended = rows["ts_ns"] + np.where(number == CLOSE, -1, rows["duration_ns"].astype(np.int64))
     found = zip(with_fd.tolist(), about.tolist(), ended.tolist(), strict=True)
     return pd.DataFrame(
         {

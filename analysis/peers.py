@@ -8,7 +8,7 @@ import numpy as np
 from whowoke.analysis.frames import CaptureLike
 
 # Linux on amd64.
-WRITE, CONNECT, SENDTO, ACCEPT4 = 1, 42, 44, 288
+WRITE, CLOSE, SENDTO, ACCEPT4 = 1, 3, 44, 288
 
 
 class Peers:
@@ -19,10 +19,16 @@ class Peers:
         self._found: dict[int, list[tuple[str, bool]]] = {}
         self._writes: dict[tuple[int, int], list[int]] = {}
         self._add_open(capture.metadata.get("sockets"))
-        rows = capture.records("socket_address")
-        for ts, number, fd, address in rows[["ts_ns", "number", "fd", "address"]].tolist():
-            self._add(ts, fd, capture.strings.get(address, ""), number == ACCEPT4)
         calls = capture.records("syscall")
+        rows = capture.records("socket_address")
+        changes = [
+            (ts, fd, capture.strings.get(address, ""), number == ACCEPT4)
+            for ts, number, fd, address in rows[["ts_ns", "number", "fd", "address"]].tolist()
+        ]
+        closes = calls[calls["number"] == CLOSE][["ts_ns", "first"]].tolist()
+        changes += [(ts, fd, "", False) for ts, fd in closes]
+        for change in sorted(changes):
+            self._add(*change)
         calls = calls[np.isin(calls["number"], (WRITE, SENDTO)) & (calls["goid"] != 0)]
         for ts, goid, fd in calls[["ts_ns", "goid", "first"]].tolist():
             self._writes.setdefault((goid, fd), []).append(ts)

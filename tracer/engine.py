@@ -40,6 +40,7 @@ TRACEPOINTS = {
 SYSCALLS = {
     "read": 0,
     "write": 1,
+    "close": 3,
     "nanosleep": 35,
     "connect": 42,
     "sendto": 44,

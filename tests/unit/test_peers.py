@@ -18,6 +18,7 @@ from whowoke.analysis.model import analyse
 POLL = "internal/poll.runtime_pollWait"
 WRITE = 1
 FUTEX = 202
+CLOSE = 3
 
 
 def test_what_a_peer_pushes_is_told_with_the_peer():
@@ -136,6 +137,16 @@ def test_system_calls_have_peer_and_bytes():
     assert frame["peer"].fillna("").tolist() == ["10.0.0.1:443", ""]
     assert frame["bytes"].fillna(-1).tolist() == [12, -1]
     assert frame["fd"].fillna(-1).tolist() == [5, -1]
+
+
+def test_a_closed_descriptor_has_no_peer():
+    c = Synthetic()
+    c.peer(5, "10.0.0.1:443")
+    c.at(2).call(70, CLOSE, 5, ms=1, result=0)
+    c.at(4).call(70, WRITE, 5, result=12)
+    frame = analyse(c)["syscalls"]
+    assert frame["name"].tolist() == ["close", "write"]
+    assert frame["peer"].fillna("").tolist() == ["10.0.0.1:443", ""]
 
 
 def test_a_watched_file_is_no_peers():
