@@ -61,7 +61,11 @@ def _structs(file: object, names: set[str]) -> dict[str, list[DIE]]:
     """The structs of those names; of a generic one each instance."""
     found: dict[str, list[DIE]] = {}
     for unit in ELFFile(file).get_dwarf_info().iter_CUs():
-        for die in unit.get_top_DIE().iter_children():
+        top = unit.get_top_DIE()
+        # Go's linker puts all types there.
+        if top.attributes["DW_AT_name"].value != b"runtime":
+            continue
+        for die in top.iter_children():
             if die.tag != "DW_TAG_structure_type" or "DW_AT_name" not in die.attributes:
                 continue
             name = die.attributes["DW_AT_name"].value.decode().partition("[")[0]

@@ -12,7 +12,7 @@ from whowoke.analysis import schema
 from whowoke.analysis.columns import TABLES
 from whowoke.tracer import doctor
 
-VERBS = ("explain", "record", "export", "info", "schema", "doctor")
+VERBS = ("explain", "record", "timers", "show", "export", "info", "schema", "doctor")
 
 
 def test_help_imports_nothing_slow(whowoke):
