@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -62,7 +63,8 @@ class Build:
         return self.binary.exists() and stamp.exists() and stamp.read_text() == self.fingerprint()
 
     def fingerprint(self) -> str:
-        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode())
+        how = {key: value for key, value in asdict(self).items() if key not in ("name", "selected")}
+        digest = hashlib.sha256(json.dumps(how, sort_keys=True).encode())
         for path in sorted((TEMPLATES / self.template).iterdir()):
             digest.update(path.name.encode() + path.read_bytes())
         return digest.hexdigest()
@@ -131,7 +133,7 @@ def _module(row: dict[str, Any]) -> Build:
         api=tuple(row.get("api", ("cache", "channel"))),
         requires=tuple(row["requires"]),
         selected=row.get("selected", False),
-        subject=row["name"],
+        subject=re.match(r".*?-\d+\.\d+", row["name"])[0],
     )
 
 

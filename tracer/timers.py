@@ -23,7 +23,7 @@ MAX_PROCESSORS = 1 << 12
 MAX_HEAP = 1 << 20  # timers of one P; their 16 MiB are read at once
 MAX_TIMERS = 10_000  # of one P, the soonest, that are looked at one by one
 TRIES = 10
-PAUSE_S = 0.001
+PAUSE_S = 0.001  # grows with each try
 
 FOREVER_NS = (1 << 63) - 1  # runtime.maxWhen
 
@@ -102,7 +102,7 @@ class TimerReader:
                 best.tries = number
                 if not found.unsettled:
                     break
-            time.sleep(PAUSE_S)
+            time.sleep(PAUSE_S * number)
         if best is None or (best.unsettled > _MAY_CHANGE and not best.timers and not best.stopped):
             raise self._refuse(reason or "none of them holds still")
         best.timers.sort(key=lambda timer: timer.due_ns)
