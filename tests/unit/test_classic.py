@@ -258,9 +258,10 @@ def test_queues_without_metrics_are_told_apart_by_goroutine():
         c.readied(adder, "a", metrics=nothing)
         handled(c, "a", goid=goid, queue=queue, metrics=nothing)
     tables = analyse(c)
-    assert tables["queue"].groupby("queue_id")["operation"].apply(list).tolist() == [
-        ["add", "ready", "get", "done"]
-    ] * 2
+    assert (
+        tables["queue"].groupby("queue_id")["operation"].apply(list).tolist()
+        == [["add", "ready", "get", "done"]] * 2
+    )
     assert tables["reconciles"]["triggers"].tolist() == [1, 1]
 
 
