@@ -133,7 +133,7 @@ def _module(row: dict[str, Any]) -> Build:
         api=tuple(row.get("api", ("cache", "channel"))),
         requires=tuple(row["requires"]),
         selected=row.get("selected", False),
-        subject=re.match(r".*?-\d+\.\d+", row["name"])[0],
+        subject="".join(re.findall(r"^.*?-\d+\.\d+", row["name"])),
     )
 
 

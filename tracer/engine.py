@@ -16,7 +16,7 @@ from whowoke.analysis import schema
 from whowoke.analysis.errors import PermissionDeniedError, UnsupportedError, WhowokeError
 from whowoke.tracer import kernel
 from whowoke.tracer.btf import field_offsets
-from whowoke.tracer.probes import MAX_SITES, Plan
+from whowoke.tracer.plan import MAX_SITES, Plan
 from whowoke.tracer.ring import Ring
 from whowoke.tracer.target import Target
 

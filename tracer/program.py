@@ -7,7 +7,8 @@ from whowoke.analysis.errors import UnsupportedError
 from whowoke.tracer.buildinfo import build_info
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.pclntab import FunctionTable
-from whowoke.tracer.probes import Plan, make_plan, reconciler_sites
+from whowoke.tracer.plan import Plan
+from whowoke.tracer.probes import make_plan, reconciler_sites
 from whowoke.tracer.sites import Code
 from whowoke.tracer.symbols import Symbols
 from whowoke.tracer.target import SYSMON, Target, sysmon_tid

@@ -1,13 +1,14 @@
 """Compares what whowoke says about a recording with the truth, wake-up by wake-up."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any
 
 import pandas as pd
 
+from tests.accuracy.queue import Truth
 from tests.accuracy.truth import Source, Wakes
 
 BEFORE_NS = 60_000_000  # a diary line is written at most this long after the wake-up
@@ -116,38 +117,45 @@ def counted(frame: pd.DataFrame, expected: Wakes, lines: Lines, window: Moment) 
     return tally
 
 
+def some(frame: pd.DataFrame, expected: Wakes, window: Moment) -> Tally:
+    """Judge wake-ups of which it's only known that there are some."""
+    tally = Tally()
+    own = frame[(frame.cause == expected.cause) & frame.ts_ns.between(*window)]
+    tally.add(UNKNOWN if own.empty else RIGHT, f"nothing ({expected.cause})")
+    return tally
+
+
 def reconciles(
     frame: pd.DataFrame,
-    truths: Sequence[tuple[int, str, frozenset[str]]],
+    truths: Iterable[Truth],
     source: Source,
     lines: Lines,
     window: Moment,
+    attached_ns: int,
 ) -> Tally:
-    """Judge each reconcile; truths are when it began, its object and its causes."""
+    """Judge each reconcile; one that was asked for before the attach may be unknown."""
     tally = Tally()
     # A plain client-go controller's keys are strings: namespace/name.
     names = frame.name.str.rpartition("/")[2] if len(frame) else frame.name
     known = {name: frame[names == name] for name in set(names)}
     own = frame[(frame.start_ns >= window[0]) & (frame.start_ns < window[1])]
     seen: set[int] = set()
-    begun: set[str] = set()
-    for start_ns, name, causes in truths:
-        if not window[0] <= start_ns < window[1]:
+    for truth in truths:
+        at_ns = truth.start_ns
+        if not window[0] <= at_ns < window[1]:
             continue
-        first = name not in begun
-        begun.add(name)
-        rows = known.get(name, frame.head(0))
-        rows = rows[(rows.start_ns <= start_ns) & (rows.end_ns.fillna(start_ns) >= start_ns)]
+        rows = known.get(truth.name, frame.head(0))
+        rows = rows[(rows.start_ns <= at_ns) & (rows.end_ns.fillna(at_ns) >= at_ns)]
         seen |= set(rows.reconcile_id)
-        if not causes:
+        if not truth.causes:
             continue
         if rows.empty:
             tally.add(UNKNOWN, "no reconcile")
             continue
         row = next(rows.itertuples())
-        if first and row.causes == "unknown":
-            continue  # its delay was set before the attach
-        tally.add(*_reconcile(row, causes, source, lines))
+        if truth.since_ns < attached_ns and "unknown" in _text(row.causes):
+            continue
+        tally.add(*_reconcile(row, truth.causes, source, lines))
     invented = own[~own.reconcile_id.isin(seen)]
     tally.add(WRONG, "a reconcile that wasn't", len(invented))
     return tally
@@ -187,6 +195,9 @@ def _wakeup(row: Any, expected: Wakes, lines: Lines) -> tuple[str, str]:
     if not fnmatch(_text(row.function), expected.function):
         return UNKNOWN if pd.isna(row.function) else WRONG, f"function {row.function}"
     if expected.marks:
+        # Of an AfterFunc that was set before the attach nothing but its function is there to see.
+        if _text(row.location_kind) == "callback" and pd.isna(row.armed_ns):
+            return RIGHT, ""
         return _line(row.location, lines.of(_text(row.location_kind)), said)
     return RIGHT, ""
 

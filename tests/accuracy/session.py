@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -41,6 +41,7 @@ class Facts:
     moments: list[Moment] = field(default_factory=list)
     peer: str = ""
     reconciles: int = 0
+    attached_ns: int = 0
 
 
 @dataclass
@@ -89,15 +90,23 @@ def verdict(source: Source, folder: Path) -> Tally:
     tally = Tally()
     for wakes in source.wakes:
         expected = replace(wakes, subject=wakes.subject.format(peer=facts.peer))
-        if expected.at.startswith(("every", "about")):
+        if expected.at == "some":
+            tally += judge.some(tables["wakeups"], expected, window)
+        elif expected.at.startswith(("every", "about")):
             tally += judge.counted(tables["wakeups"], expected, lines, window)
         else:
             moments = _moments(expected, facts, folder, notes)
             tally += judge.wakeups(tables["wakeups"], expected, moments, lines, window)
     if source.reconciles:
         truths = _truths(source, notes, tables["reconciles"])
-        within = (window[0], window[1] - TAIL_NS)
-        tally += judge.reconciles(tables["reconciles"], truths, source, lines, within)
+        tally += judge.reconciles(
+            tables["reconciles"],
+            truths,
+            source,
+            lines,
+            (window[0], window[1] - TAIL_NS),
+            facts.attached_ns,
+        )
         if not source.diary:
             tally += judge.number(tables["reconciles"], facts.reconciles, window)
     for loss in capture.losses.groupby("kind")["count"].sum().items():
@@ -148,6 +157,7 @@ def _start(stack: ExitStack, source: Source, cluster: fixtures.Cluster, folder: 
     facts = Facts(namespace, diary.process_start_ns(operator.pid), peer=actor.peer)
     stack.enter_context(actors.provoke(source, actor, operator, cluster, port))
     running = stack.enter_context(recording(operator.pid, folder / "capture.whowoke"))
+    facts.attached_ns = time.monotonic_ns()
     facts.window = (max(warm_ns, time.monotonic_ns() + int(SETTLE_S * 1e9)), 0)
     if not source.diary:
         edge = quiet_edge(operator.metrics_url)
@@ -205,12 +215,12 @@ def _moments(
 
 def _truths(
     source: Source, notes: Sequence[diary.Note], reconciles: pd.DataFrame
-) -> list[tuple[int, str, frozenset[str]]]:
+) -> Iterator[queue.Truth]:
     if source.reconciles == "replay":
-        found = queue.replay(notes, source.classic)
-        return [(truth.start_ns, truth.name, truth.causes) for truth in found]
-    cause = frozenset({source.reconciles})
+        return queue.replay(notes, source.classic)
     if source.diary:
-        return [(n.ts_ns, n.about, cause) for n in notes if n.word == "reconcile"]
-    rows = zip(reconciles.start_ns, reconciles.name, strict=True)
-    return [(int(start_ns), str(name), cause) for start_ns, name in rows]
+        starts = [(note.ts_ns, note.about) for note in notes if note.word == "reconcile"]
+    else:
+        ordered = reconciles.sort_values("start_ns")
+        starts = [(int(row[0]), str(row[1])) for row in ordered[["start_ns", "name"]].to_numpy()]
+    return queue.constant(starts, source.reconciles)

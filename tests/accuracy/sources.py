@@ -228,7 +228,14 @@ SOURCES = (
         ),
     ),
     # --- the Go runtime ---------------------------------------------------------------------------
-    Source("scavenged", "scavenged", wakes=(_own("operator.ticker"),)),
+    Source(
+        "scavenged",
+        "scavenged",
+        wakes=(
+            _own("operator.ticker"),
+            Wakes("runtime", "runtime.scavenger", "timer", at="some"),
+        ),
+    ),
     Source(
         "collected",
         "quiet",

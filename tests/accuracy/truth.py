@@ -10,8 +10,9 @@ class Wakes:
 
     at says how the moments are known: "diary WORD" (a line that the operator writes just after
     it woke), "audit VERB STAGE RESOURCE" (the API server's audit log), "actor" (who provoked them
-    noted them), "gctrace", "every 2s" or "about 2s" (only their number is known). marks is false
-    where the line is that of a library, which is named by function, a pattern, instead.
+    noted them), "gctrace"; only their number is known of "every 2s" and "about 2s", and of "some"
+    not even that. marks is false where the line is that of a library, which is named by function,
+    a pattern, instead.
     """
 
     origin: str

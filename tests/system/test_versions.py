@@ -127,16 +127,46 @@ def one_for_each(wakeups_ns: list[int], seen_ns: list[int]) -> bool:
     return counts[0] <= 1 and set(counts[1:]) == {1} and later <= 1
 
 
-# --- controller-runtime ---------------------------------------------------------------------------
+# --- controllers ----------------------------------------------------------------------------------
 
 PERIOD_S = 1.5
 PERIODS = 8
-MECHANISMS = {
-    "requeue": ("requeue", "requeue.after", "returned", "asks"),
-    "resync": ("client-go", "informer.resync", "", ""),
-    "ticker": ("operator", "operator.ticker", "waiting", "waits"),
-}
 RESULTS = ("success", "error", "requeue", "requeue_after")
+CAUSE_OF_RESULT = {
+    "error": "requeue.error",
+    "requeue": "requeue.rate_limited",
+    "requeue_after": "requeue.after",
+}
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """Why objects are reconciled every period: causes, and where each of them is told to be."""
+
+    name: str
+    origin: str
+    causes: dict[str, tuple[str, str]]
+    toucher: bool = False
+
+
+MECHANISMS = {
+    mechanism.name: mechanism
+    for mechanism in (
+        Mechanism("requeue", "requeue", {"requeue.after": ("returned", "asks")}),
+        Mechanism(
+            "mixed",
+            "requeue",
+            {
+                "requeue.error": ("returned", "fails"),
+                "requeue.rate_limited": ("returned", "repeats"),
+                "requeue.after": ("returned", "asks"),
+            },
+        ),
+        Mechanism("resync", "client-go", {"informer.resync": ("", "")}),
+        Mechanism("ticker", "operator", {"operator.ticker": ("waiting", "waits")}),
+        Mechanism("watch", "api-event", {"watch.event": ("", "")}, toucher=True),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -161,20 +191,8 @@ def watched(cluster: fixtures.Cluster, record: Recorder) -> Callable[[str], dict
 
     @cache
     def run(name: str) -> dict[str, Watched]:
-        build = versions.by_name(name)
         with ExitStack() as stack:
-            operators = [
-                stack.enter_context(
-                    fixtures.operator(
-                        build.binary,
-                        cluster,
-                        period=f"{PERIOD_S}s",
-                        namespace=f"{name}-{mechanism}".replace(".", "-"),
-                        arguments=[f"--mechanism={mechanism}"],
-                    )
-                )
-                for mechanism in MECHANISMS
-            ]
+            operators = [start(name, each, cluster, stack) for each in MECHANISMS.values()]
             recordings = [stack.enter_context(record(operator.pid)) for operator in operators]
             firsts = [quiet_edge(operator.metrics_url) for operator in operators]
             time.sleep(PERIODS * PERIOD_S)
@@ -183,6 +201,26 @@ def watched(cluster: fixtures.Cluster, record: Recorder) -> Callable[[str], dict
         return {mechanism: Watched(*parts) for mechanism, *parts in found}
 
     return run
+
+
+def start(
+    name: str, mechanism: Mechanism, cluster: fixtures.Cluster, stack: ExitStack
+) -> fixtures.Operator:
+    """An operator, and whoever changes its objects."""
+    operator = stack.enter_context(
+        fixtures.operator(
+            versions.by_name(name).binary,
+            cluster,
+            period=f"{PERIOD_S}s",
+            namespace=f"{name}-{mechanism.name}".replace(".", "-"),
+            arguments=[f"--mechanism={mechanism.name}"],
+        )
+    )
+    if mechanism.toucher:
+        argv = [fixtures.program_path("toucher"), f"--kubeconfig={cluster.kubeconfig}"]
+        argv += [f"--namespace={operator.namespace}", f"--period={PERIOD_S}s"]
+        stack.enter_context(fixtures.running_program(argv, operator.log.with_suffix(".toucher")))
+    return operator
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
@@ -207,27 +245,107 @@ def test_a_controller_runtime_counts_as_the_operator_does(
 def test_a_controller_runtime_has_its_causes_and_lines(
     name: str, mechanism: str, watched: Callable[[str], dict[str, Watched]]
 ) -> None:
-    recording = watched(name)[mechanism].recording
-    origin, cause, location_kind, mark = MECHANISMS[mechanism]
+    recording, expected = watched(name)[mechanism].recording, MECHANISMS[mechanism]
+    assert_causes("operator", recording, expected)
+
+
+def assert_causes(template: str, recording: Recording, expected: Mechanism) -> None:
     reconciles = recording.tables["reconciles"]
-    # Up to 0.13 the leader's lock is a ConfigMap too, and is watched with the others.
-    reconciles = reconciles[reconciles.name.str.startswith("stock-")]
     unjudged = reconciles[reconciles.causes == "unknown"]
     assert (unjudged.groupby("name").size() <= 1).all(), "one add before the attach per object"
-    assert set(reconciles[reconciles.causes != "unknown"].causes) == {cause}
-    verdict = next(row for row in recording.explain().json()["causes"] if row["cause"] == cause)
-    assert verdict["origin"] == origin
-    assert verdict["reconciles"]
-    assert abs(verdict["median_gap_ns"] / PERIOD_S / 1e9 - 1) < 0.12
-    if mark:
-        assert verdict["location_kind"] == location_kind
-        assert verdict["location"].endswith(f"/{operator_line(mark)}")
+    assert set(reconciles[reconciles.causes != "unknown"].causes) == set(expected.causes)
+    rows = {row["cause"]: row for row in recording.explain().json()["causes"] if row["reconciles"]}
+    for cause, (location_kind, mark) in expected.causes.items():
+        assert rows[cause]["origin"] == expected.origin
+        if mark:
+            assert rows[cause]["location_kind"] == location_kind
+            assert rows[cause]["location"].endswith(f"/{template_line(template, mark)}"), cause
+    if len(expected.causes) == 1:
+        gap_ns = next(iter(rows[cause]["median_gap_ns"] for cause in expected.causes))
+        assert abs(gap_ns / PERIOD_S / 1e9 - 1) < 0.12
 
 
-def operator_line(mark: str) -> str:
-    """File and line of the template that has a mark."""
-    for path in sorted((versions.TEMPLATES / "operator").glob("*.go")):
+@pytest.mark.parametrize("name", chosen("operator"))
+def test_each_result_is_the_cause_of_the_next_reconcile(
+    name: str, watched: Callable[[str], dict[str, Watched]]
+) -> None:
+    reconciles = watched(name)["mixed"].recording.tables["reconciles"].sort_values("start_ns")
+    for _, own in reconciles.groupby("name"):
+        results = own.result.tolist()[:-1]
+        assert [CAUSE_OF_RESULT[result] for result in results] == own.causes.tolist()[1:]
+
+
+def template_line(template: str, mark: str) -> str:
+    """File and line of a template that has a mark."""
+    for path in sorted((versions.TEMPLATES / template).glob("*.go")):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if line.endswith(f"//@{mark}"):
                 return f"{path.name}:{number}"
-    raise fixtures.FixtureError(f"no line of the operator is marked {mark}")
+    raise fixtures.FixtureError(f"no line of {template} is marked {mark}")
+
+
+# --- without controller-runtime -------------------------------------------------------------------
+
+PLAIN_MECHANISMS = {
+    "requeue": Mechanism("requeue", "requeue", {"requeue.after": ("armed", "asks")}),
+    "error": Mechanism("error", "requeue", {"requeue.rate_limited": ("armed", "retries")}),
+    "resync": MECHANISMS["resync"],
+    "ticker": MECHANISMS["ticker"],
+}
+
+
+@pytest.fixture(scope="module")
+def controllers(
+    cluster: fixtures.Cluster, record: Recorder
+) -> Callable[[str], dict[str, tuple[Recording, Path]]]:
+    """All mechanisms of a build without controller-runtime at the same time: capture and diary."""
+
+    @cache
+    def run(name: str) -> dict[str, tuple[Recording, Path]]:
+        with ExitStack() as stack:
+            operators = [
+                stack.enter_context(
+                    fixtures.operator(
+                        versions.by_name(name).binary,
+                        cluster,
+                        period=f"{PERIOD_S}s",
+                        namespace=f"{name}-{mechanism}".replace(".", "-"),
+                        objects=0,
+                        arguments=[f"--mechanism={mechanism}"],
+                    )
+                )
+                for mechanism in PLAIN_MECHANISMS
+            ]
+            recordings = [stack.enter_context(record(operator.pid)) for operator in operators]
+            time.sleep(PERIODS * PERIOD_S)
+        logs = [operator.log for operator in operators]
+        return dict(zip(PLAIN_MECHANISMS, zip(recordings, logs, strict=True), strict=True))
+
+    return run
+
+
+@pytest.mark.parametrize("mechanism", PLAIN_MECHANISMS)
+@pytest.mark.parametrize("name", chosen("clientgo"))
+def test_a_plain_controller_has_its_reconciles_causes_and_lines(
+    name: str, mechanism: str, controllers: Callable[[str], dict[str, tuple[Recording, Path]]]
+) -> None:
+    recording, log = controllers(name)[mechanism]
+    expected = PLAIN_MECHANISMS[mechanism]
+    recording.assert_nothing_lost()
+    reconciles = recording.tables["reconciles"]
+    reconciles = reconciles[reconciles.end_ns.notna()]
+    metadata = recording.capture.metadata
+    notes = [
+        (int(ns), f"{name}-{mechanism}/{item}".replace(".", "-"))
+        for ns, item in re.findall(r"^@ (\d+) reconcile (.*)$", log.read_text(), re.MULTILINE)
+        if metadata["start_ns"] < int(ns) < metadata["end_ns"]
+    ]
+    spans = sorted(zip(reconciles.start_ns, reconciles.end_ns, reconciles.name, strict=True))
+    # The first may have begun before the recording, the last ended after it.
+    inside = [note for note in notes if spans[0][0] <= note[0] <= spans[-1][1]]
+    assert len(inside) == len(spans) >= 3 * (PERIODS - 2)
+    for (start_ns, end_ns, item), (ns, noted) in zip(spans, inside, strict=True):
+        assert start_ns <= ns <= end_ns
+        assert item == noted
+    assert set(reconciles.controller) == {"main.(*Controller).processNextWorkItem"}
+    assert_causes("clientgo", recording, expected)

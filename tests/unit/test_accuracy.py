@@ -5,6 +5,7 @@ import pandas as pd
 from tests.accuracy import judge, queue
 from tests.accuracy.diary import Note
 from tests.accuracy.judge import Lines
+from tests.accuracy.queue import Truth
 from tests.accuracy.truth import Source, Wakes
 
 MS = 1_000_000
@@ -66,23 +67,25 @@ def test_reconciles_with_other_causes_are_wrong() -> None:
     row = {"reconcile_id": 1, "name": "a", "start_ns": 100, "end_ns": 300}
     row |= {"result": "requeue_after", "location": "x/m.go:3"}
     source = Source("s", "s", reconciles="requeue.after", asks=True)
-    truths = [(200, "a", frozenset({"requeue.after", "watch.event"}))]
+    truths = [Truth(200, "a", frozenset({"requeue.after", "watch.event"}), since_ns=150)]
     for causes, verdict in (
         ("requeue.after;watch.event", (1, 0, 0)),
         ("requeue.after", (0, 1, 0)),
         ("requeue.after;unknown", (0, 0, 1)),
     ):
         frame = pd.DataFrame([row | {"causes": causes}])
-        tally = judge.reconciles(frame, truths, source, LINES, WINDOW)
+        tally = judge.reconciles(frame, truths, source, LINES, WINDOW, attached_ns=50)
         assert (tally.right, tally.wrong, tally.unknown) == verdict, causes
+    tally = judge.reconciles(frame, truths, source, LINES, WINDOW, attached_ns=160)
+    assert tally.judged == 0, "asked for before the attach"
 
 
 def test_an_invented_reconcile_is_wrong_and_a_missed_one_unknown() -> None:
     row = {"reconcile_id": 1, "name": "a", "start_ns": 100, "end_ns": 300, "result": "success"}
     frame = pd.DataFrame([row | {"location": pd.NA, "causes": "watch.event"}])
     source = Source("s", "s", reconciles="watch.event")
-    truths = [(500, "a", frozenset({"watch.event"}))]
-    tally = judge.reconciles(frame, truths, source, LINES, WINDOW)
+    truths = [Truth(500, "a", frozenset({"watch.event"}), since_ns=400)]
+    tally = judge.reconciles(frame, truths, source, LINES, WINDOW, attached_ns=0)
     assert (tally.right, tally.wrong, tally.unknown) == (0, 1, 1)
 
 

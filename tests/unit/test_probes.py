@@ -5,14 +5,17 @@ import re
 
 import pytest
 
-from tests import fixtures
+from tests import derive, fixtures
 from whowoke import bpf
 from whowoke.tracer import engine
+from whowoke.tracer.arguments import encode
 from whowoke.tracer.buildinfo import BuildInfo, Module, build_info
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.pclntab import FunctionTable
-from whowoke.tracer.probes import Plan, all_probes, make_plan, minor_version
+from whowoke.tracer.plan import Plan, all_probes
+from whowoke.tracer.probes import make_plan
 from whowoke.tracer.sites import Code
+from whowoke.tracer.versions import minor_version, minor_versions, offset_sets
 
 PARTS = ("gotime.c", "operator.c")
 RUNTIME = "sigs.k8s.io/controller-runtime"
@@ -37,15 +40,40 @@ def test_every_probe_has_its_program_and_compiles(probe: object, source: str) ->
 
 
 def test_every_macro_of_the_source_is_defined_by_the_tables(source: str) -> None:
-    wanted = set(re.findall(r"\b(?:G|M|TIMER|HCHAN|SUDOG|POLLDESC|PC)_[A-Z_]+\b", source))
-    wanted |= set(
-        re.findall(
-            r"\b(?:QUEUE|RECONCILE|RESULT|INFORMER|RESYNC|REFLECTOR|CONTROLLER)_[A-Z_]+\b", source
-        )
+    kinds = (
+        "G M TIMER HCHAN SUDOG POLLDESC PC ITAB TYPE QUEUE TYPED DELAYING RESULT RESYNC REFLECTOR"
     )
+    pattern = rf"\b(?:{'|'.join([*kinds.split(), 'CONTROLLER', 'OBJECT'])})_[A-Z_]+\b"
+    wanted = set(re.findall(pattern, source))
     comments = {"QUEUE_", "RECONCILE_", "INFORMER_", "REFLECTOR_", "G_", "M_", "PC_", "TIMER_"}
     defined = engine.macros(plan_for("requeue"), 1).keys()
     assert wanted - comments - set(defined) == set()
+
+
+def test_every_version_of_a_probe_has_offsets() -> None:
+    with_offsets = {(row["module"], minor) for row in offset_sets() for minor in row["versions"]}
+    probed = {(probe.module, minor) for probe in all_probes() for minor in probe.versions}
+    assert probed == with_offsets
+
+
+def test_programs_find_their_registers_in_one_place_in_each_version() -> None:
+    chosen: dict[tuple[str, str, str], str] = {}
+    for probe in all_probes():
+        for minor in probe.versions:
+            for macro, register in probe.registers.items():
+                key = (probe.module, minor, macro)
+                assert chosen.setdefault(key, register) == register, key
+
+
+@pytest.mark.parametrize("name", ["timers-unstripped", "requeue-unstripped"])
+def test_offsets_are_those_of_dwarf(name: str) -> None:
+    path = fixtures.PROGRAMS / name
+    derived, tabled = derive.derive(path), derive.tabled(path)
+    assert {macro: tabled[macro] for macro in derived} == derived
+    # What DWARF has no word for: an object's metadata behind its type.
+    assert {macro for macro in tabled.keys() - derived.keys() if "OBJECT_" not in macro} <= (
+        {"REQUEST_METHOD", "REQUEST_URL", "URL_PATH"} if name.startswith("timers") else set()
+    )
 
 
 def test_an_operator_gets_all_probes() -> None:
@@ -109,6 +137,74 @@ def test_the_plan_names_the_line_of_the_return_statement() -> None:
 )
 def test_minor_versions(text: str, minor: str) -> None:
     assert minor_version(text) == minor
+
+
+@pytest.mark.parametrize(
+    ("texts", "minors"),
+    [
+        (["1.26"], ("1.26",)),
+        (["1.19-1.21"], ("1.19", "1.20", "1.21")),
+        (["0.9-0.11", "0.13"], ("0.9", "0.10", "0.11", "0.13")),
+    ],
+)
+def test_ranges_of_minor_versions(texts: list[str], minors: tuple[str, ...]) -> None:
+    assert minor_versions(texts) == minors
+
+
+def test_a_newer_patch_of_a_known_version_just_works() -> None:
+    modules = {
+        RUNTIME: Module(RUNTIME, "v0.24.99"),
+        "k8s.io/client-go": Module("k8s.io/client-go", "v0.36.99"),
+    }
+    plan = plan_for("requeue", modules=modules, go_version="go1.26.99")
+    assert plan.missing == []
+    assert {site.probe.name for site in plan.sites} == {probe.name for probe in all_probes()}
+
+
+@pytest.mark.parametrize(
+    ("version", "queue"),
+    [("v0.24.1", "classic and priority"), ("v0.99.0", "classic")],
+)
+def test_an_unknown_controller_runtime_leaves_the_queues_of_client_go(
+    version: str, queue: str
+) -> None:
+    modules = {
+        RUNTIME: Module(RUNTIME, version),
+        "k8s.io/client-go": Module("k8s.io/client-go", "v0.36.0"),
+    }
+    plan = plan_for("requeue", modules=modules)
+    adds = {site.function.name for site in plan.sites if site.probe.name == "queue_add"}
+    assert any("util/workqueue." in name for name in adds)
+    assert any("/priorityqueue." in name for name in adds) == ("priority" in queue)
+    assert bool(plan.missing) == (version == "v0.99.0")
+
+
+@pytest.mark.parametrize(
+    ("function", "registers", "item", "cookie"),
+    [
+        ("q.(*Type).Add", ("bx",), "any", 3 << 44 | 2),
+        ("q.(*delayingType).AddAfter", ("bx", "behind"), "any", 3 << 44 | 4 << 4 | 2),
+        ("q.(*Typed[go.shape.string]).Add", ("cx",), "generic", 2 << 44 | 3),
+        ("q.(*delayingType[go.shape.string]).AddAfter", ("cx", "behind"), "generic",
+         2 << 44 | 5 << 4 | 3),
+        ("q.(*delayingType[go.shape.struct { Namespace string; Name string }]).AddAfter",
+         ("cx", "behind"), "generic", 1 << 44 | 7 << 4 | 3),
+        ("q.(*noMetrics[k8s.io/client-go/tools/cache.ObjectName]).add", ("bx",), "generic",
+         1 << 44 | 2),
+        ("q.(*Typed[go.shape.interface {}]).Add", ("cx",), "generic", 3 << 44 | 3),
+        ("q.(*Typed[go.shape.int]).Add", ("cx",), "generic", None),
+        ("s.(*EventHandler).OnAdd", ("", "cx", "di"), "", 4 << 8 | 3 << 4),
+    ],
+)  # fmt: skip
+def test_cookies_say_where_arguments_are(
+    function: str, registers: tuple[str, ...], item: str, cookie: int | None
+) -> None:
+    assert encode(registers, item, function) == cookie
+
+
+def test_a_cookie_has_site_and_arguments() -> None:
+    planned = dataclasses.replace(plan_for("timers").sites[0], arguments=3 << 44 | 2)
+    assert planned.cookie(511) == 3 << 60 | 2 << 16 | 511
 
 
 def test_build_info_without_modules_is_no_operator() -> None:

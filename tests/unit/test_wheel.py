@@ -106,6 +106,6 @@ def test_it_works_outside_of_the_tree(installed, args):
 
 
 def test_its_tables_are_found_outside_of_the_tree(installed):
-    code = "from whowoke.tracer.probes import all_probes; print(len(all_probes()))"
+    code = "from whowoke.tracer.plan import all_probes; print(len(all_probes()))"
     done = run(installed, "python", "-c", code)
     assert int(done.stdout) > 0, done.stderr
