@@ -9,17 +9,26 @@ import (
 	"io"
 	"log"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/exp/trace"
 )
+
+type wakeup struct {
+	at        trace.Time
+	goroutine trace.GoID
+	functions string
+}
 
 func main() {
 	reader, err := trace.NewReader(os.Stdin)
 	if err != nil {
 		log.Fatal(err)
 	}
-	var first, last, offset int64
+	var first, last trace.Time
+	var offsets []int64
+	var wakeups []wakeup
 	waits := map[trace.GoID]string{}
 	for {
 		event, err := reader.ReadEvent()
@@ -31,14 +40,13 @@ func main() {
 		}
 		if event.Kind() == trace.EventSync {
 			if clocks := event.Sync().ClockSnapshot; clocks != nil {
-				offset = int64(clocks.Mono) - int64(clocks.Trace)
+				offsets = append(offsets, int64(clocks.Mono)-int64(clocks.Trace))
 			}
 			continue
 		}
-		last = int64(event.Time()) + offset
+		last = event.Time()
 		if first == 0 {
 			first = last
-			fmt.Println("first", first)
 		}
 		if event.Kind() != trace.EventStateTransition {
 			continue
@@ -55,10 +63,18 @@ func main() {
 			}
 		}
 		if from == trace.GoWaiting && to == trace.GoRunnable {
-			fmt.Println(last, goroutine, waits[goroutine])
+			wakeups = append(wakeups, wakeup{last, goroutine, waits[goroutine]})
 		}
 	}
-	fmt.Println("last", last)
+	// Both clocks run alike. They are read one after the other: a snapshot during which the thread
+	// was preempted is off, the median isn't.
+	slices.Sort(offsets)
+	offset := offsets[len(offsets)/2]
+	fmt.Println("first", int64(first)+offset)
+	for _, w := range wakeups {
+		fmt.Println(int64(w.at)+offset, w.goroutine, w.functions)
+	}
+	fmt.Println("last", int64(last)+offset)
 }
 
 func functions(stack trace.Stack) string {
