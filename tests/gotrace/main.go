@@ -1,6 +1,6 @@
 // Command gotrace prints what a Go execution trace says of goroutines that were made runnable: one
 // line "NS GOROUTINE FUNCTIONS" each, in ns of CLOCK_MONOTONIC, with the functions, innermost first
-// and joined by "<", in which it waits or begins, between the lines "first NS" and "last NS".
+// and joined by "<", in which it waits or begins, between the lines "first NS" and "last NS"; then "waits GOROUTINE FUNCTIONS" as it was at the end.
 package main
 
 import (
@@ -75,6 +75,9 @@ func main() {
 		fmt.Println(int64(w.at)+offset, w.goroutine, w.functions)
 	}
 	fmt.Println("last", int64(last)+offset)
+	for goroutine, names := range waits {
+		fmt.Println("waits", goroutine, names)
+	}
 }
 
 func functions(stack trace.Stack) string {
