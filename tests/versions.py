@@ -81,6 +81,17 @@ def by_name(name: str) -> Build:
     return next(build for build in builds() if build.name == name)
 
 
+def chosen(template: str) -> list[str]:
+    """Names of the builds of a template that a test runs: selected, or as WHOWOKE_VERSIONS says."""
+    patterns = os.environ.get("WHOWOKE_VERSIONS", "").split()
+    return [
+        build.name
+        for build in builds()
+        if build.template == template
+        and (any(fnmatch(build.name, p) for p in patterns) if patterns else build.selected)
+    ]
+
+
 def make(build: Build) -> None:
     """Build it unless that is done."""
     if build.built():

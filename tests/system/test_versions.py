@@ -1,20 +1,15 @@
-"""Each supported version, on a real program: exact counts, causes and lines.
+"""Each supported version of controller-runtime and client-go: counts, causes and lines.
 
-WHOWOKE_VERSIONS chooses builds of tests/operators/versions/versions.toml by pattern (``*`` is all);
-without it the selected ones run, which `make fixtures` builds.
+Operators of all mechanisms run at the same time; what they say of themselves is the truth.
+WHOWOKE_VERSIONS chooses builds as in test_go_versions.py.
 """
 
-import json
-import os
 import re
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -23,111 +18,6 @@ import pytest
 from tests import fixtures, versions
 from tests.recording import Recording
 from tests.system.conftest import Edge, Recorder, quiet_edge
-
-PATTERNS = os.environ.get("WHOWOKE_VERSIONS", "").split()
-PLAIN_SOURCE = versions.TEMPLATES / "plain" / "kinds.go"
-PLAIN_SECONDS = 6.0
-# Kind of timer: the cause, and the line that is told.
-PLAIN_KINDS = {
-    "early": ("operator.ticker", "waits for"),
-    "ticker": ("operator.ticker", "arms"),
-    "timer": ("operator.timer", "arms"),
-    "reset": ("operator.timer", "arms"),
-    "after": ("operator.timer", "arms"),
-    "context": ("operator.timer", "arms"),
-    "sleep": ("operator.sleep", "arms"),
-    "function": ("operator.timer", "callback"),
-    "deadline": ("operator.timer", "arms"),
-}
-
-
-def chosen(template: str) -> list[str]:
-    """Names of the builds to test."""
-    return [
-        build.name
-        for build in versions.builds()
-        if build.template == template
-        and (any(fnmatch(build.name, p) for p in PATTERNS) if PATTERNS else build.selected)
-    ]
-
-
-def marked_lines(kind: str, what: str) -> set[str]:
-    """The lines of kinds.go that arm a timer of that kind, or wait for it."""
-    lines = PLAIN_SOURCE.read_text().splitlines()
-    found = {n for n, line in enumerate(lines, 1) if line.endswith(f"// {what} {kind}")}
-    return {f"kinds.go:{number}" for number in found}
-
-
-@contextmanager
-def plain(binary: Path, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    output = folder / "plain.out"
-    with output.open("wb") as file:
-        popen = subprocess.Popen([str(binary)], stdin=subprocess.PIPE, stdout=file)
-    try:
-        wait_line(output, "ready", popen)
-        yield popen
-    finally:
-        popen.kill()
-        popen.communicate()
-
-
-def wait_line(output: Path, word: str, popen: "subprocess.Popen[bytes]") -> str:
-    def found() -> str | None:
-        match = re.search(rf"^{word} (.*)\n", output.read_text(), re.MULTILINE)
-        return match[1] if match else None
-
-    return fixtures.wait_until(found, 20, f"plain: the line {word}", popen)
-
-
-def write_line(popen: "subprocess.Popen[bytes]") -> None:
-    assert popen.stdin is not None
-    popen.stdin.write(b"\n")
-    popen.stdin.flush()
-
-
-@pytest.mark.parametrize("name", chosen("plain"))
-def test_a_go_version_has_exact_counts_causes_and_lines(
-    name: str, tmp_path: Path, record: Recorder
-) -> None:
-    build = versions.by_name(name)
-    with plain(build.binary, tmp_path) as popen:
-        output = tmp_path / "plain.out"
-        with record(popen.pid) as recording:
-            write_line(popen)
-            start_ns = int(wait_line(output, "start", popen))
-            time.sleep(PLAIN_SECONDS)
-        write_line(popen)
-        truth = json.loads(wait_line(output, "done", popen))
-    recording.assert_nothing_lost()
-    end_ns = recording.capture.metadata["end_ns"]
-    wakeups = recording.tables["wakeups"]
-    wakeups = wakeups[(wakeups.kind == "timer") & (wakeups.ts_ns >= start_ns)]
-    wakeups = wakeups.assign(line=wakeups.location.fillna("").str.rpartition("/")[2])
-    wakeups = wakeups[wakeups.line.str.startswith("kinds.go:")]
-    judged = 0
-    for kind, (cause, what) in PLAIN_KINDS.items():
-        lines = marked_lines(kind, "arms" if what == "callback" else what)
-        own = wakeups[wakeups.line.isin(lines)]
-        assert set(own.cause) == {cause}, kind
-        seen = [ns for ns in truth[kind]["seen_ns"] if start_ns <= ns < end_ns]
-        assert one_for_each(own.ts_ns.tolist(), seen), kind
-        judged += len(own)
-    assert judged == len(wakeups), "no wake-up is invented"
-
-
-def one_for_each(wakeups_ns: list[int], seen_ns: list[int]) -> bool:
-    """Whether each expiry that was seen has one wake-up since the one before, and there is no more.
-
-    The first may have come just before the start; one more may have come and not yet be seen.
-    """
-    counts = [
-        sum(first < ns <= last for ns in wakeups_ns) for first, last in pairwise([0, *seen_ns])
-    ]
-    later = sum(ns > seen_ns[-1] for ns in wakeups_ns)
-    return counts[0] <= 1 and set(counts[1:]) == {1} and later <= 1
-
-
-# --- controllers ----------------------------------------------------------------------------------
 
 PERIOD_S = 1.5
 PERIODS = 8
@@ -224,7 +114,7 @@ def start(
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
-@pytest.mark.parametrize("name", chosen("operator"))
+@pytest.mark.parametrize("name", versions.chosen("operator"))
 def test_a_controller_runtime_counts_as_the_operator_does(
     name: str, mechanism: str, watched: Callable[[str], dict[str, Watched]]
 ) -> None:
@@ -241,7 +131,7 @@ def test_a_controller_runtime_counts_as_the_operator_does(
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
-@pytest.mark.parametrize("name", chosen("operator"))
+@pytest.mark.parametrize("name", versions.chosen("operator"))
 def test_a_controller_runtime_has_its_causes_and_lines(
     name: str, mechanism: str, watched: Callable[[str], dict[str, Watched]]
 ) -> None:
@@ -265,7 +155,7 @@ def assert_causes(template: str, recording: Recording, expected: Mechanism) -> N
         assert abs(gap_ns / PERIOD_S / 1e9 - 1) < 0.12
 
 
-@pytest.mark.parametrize("name", chosen("operator"))
+@pytest.mark.parametrize("name", versions.chosen("operator"))
 def test_each_result_is_the_cause_of_the_next_reconcile(
     name: str, watched: Callable[[str], dict[str, Watched]]
 ) -> None:
@@ -273,6 +163,26 @@ def test_each_result_is_the_cause_of_the_next_reconcile(
     for _, own in reconciles.groupby("name"):
         results = own.result.tolist()[:-1]
         assert [CAUSE_OF_RESULT[result] for result in results] == own.causes.tolist()[1:]
+
+
+@pytest.mark.parametrize("name", versions.chosen("operator"))
+def test_informers_watches_and_requests_are_seen(
+    name: str, watched: Callable[[str], dict[str, Watched]]
+) -> None:
+    runs = watched(name)
+    capture = runs["resync"].recording.capture
+    for row in capture.records("resync_arm"):
+        assert capture.strings[int(row["type_name"])] == "*v1.ConfigMap"
+        assert abs(int(row["period_ns"]) / PERIOD_S / 1e9 - 1) < 0.12
+    capture = runs["watch"].recording.capture
+    events = capture.records("watch_event")[["event_type", "object_type", "object_name"]]
+    seen = {tuple(map(capture.strings.get, row)) for row in events.tolist()}
+    assert seen == {("MODIFIED", "*v1.ConfigMap", f"stock-{index}") for index in range(3)}
+    served = capture.records("http_serve")[["http_method", "path"]]
+    assert {tuple(map(capture.strings.get, row)) for row in served.tolist()} == {
+        ("GET", "/metrics")
+    }
+    assert len(capture.records("http_handler")) == len(served)
 
 
 def template_line(template: str, mark: str) -> str:
@@ -325,7 +235,7 @@ def controllers(
 
 
 @pytest.mark.parametrize("mechanism", PLAIN_MECHANISMS)
-@pytest.mark.parametrize("name", chosen("clientgo"))
+@pytest.mark.parametrize("name", versions.chosen("clientgo"))
 def test_a_plain_controller_has_its_reconciles_causes_and_lines(
     name: str, mechanism: str, controllers: Callable[[str], dict[str, tuple[Recording, Path]]]
 ) -> None:
@@ -334,11 +244,9 @@ def test_a_plain_controller_has_its_reconciles_causes_and_lines(
     recording.assert_nothing_lost()
     reconciles = recording.tables["reconciles"]
     reconciles = reconciles[reconciles.end_ns.notna()]
-    metadata = recording.capture.metadata
     notes = [
         (int(ns), f"{name}-{mechanism}/{item}".replace(".", "-"))
         for ns, item in re.findall(r"^@ (\d+) reconcile (.*)$", log.read_text(), re.MULTILINE)
-        if metadata["start_ns"] < int(ns) < metadata["end_ns"]
     ]
     spans = sorted(zip(reconciles.start_ns, reconciles.end_ns, reconciles.name, strict=True))
     # The first may have begun before the recording, the last ended after it.
