@@ -336,6 +336,72 @@ GO_RECORDS = (
         ),
     ),
     Record(52, "http_handler", "go", "a known handler is entered; the site names it", ()),
+    Record(
+        53,
+        "cache_reader",
+        "go",
+        "a cache of controller-runtime is read for the first time: of which kind it is",
+        (
+            _address("reader", "the CacheReader"),
+            _hash("group", "API group, 0 for the core group"),
+            _hash("version", "API version"),
+            _hash("object_kind", "API kind"),
+        ),
+    ),
+    Record(
+        54,
+        "cache_read",
+        "go",
+        "an informer's store was asked for one object or for a list",
+        (
+            _address("reader", "the CacheReader that asked, 0 for a lister of client-go"),
+            Field("object_type", "<u8", "type", "Go type of the object or the first one, 0: none"),
+            *KEY,
+            Field("is_list", "<u4", "flag", "1: a list, of the namespace if there is one"),
+            Field("objects", "<u4", "count", "how many were found"),
+            _hash("resource_version", "of one object; 0 where it can't be read"),
+            Field("versions", "<u8", "sum", "over the resourceVersions of a list, 0: not known"),
+            Field(
+                "pointers", "<u8", "sum", "over the addresses of what the store has, 0: not known"
+            ),
+            _hash("stack", "who reads"),
+        ),
+    ),
+    Record(
+        55,
+        "http_request",
+        "go",
+        "net/http's Transport gets a request to send",
+        (
+            _address("request", "the http.Request"),
+            _hash("http_method", "GET, POST, ...; 0 stands for GET"),
+            _hash("host", "of its URL, with the port where it has one"),
+            _hash("path", "of its URL, without the query"),
+            _hash("stack", "who asks"),
+        ),
+    ),
+    Record(
+        56,
+        "http_response",
+        "go",
+        "the Transport has the headers of the answer, or gave up",
+        (Field("status", "<u8", "number", "HTTP status, 0: no answer"),),
+    ),
+    Record(
+        57,
+        "answer_decoded",
+        "go",
+        "client-go decoded an API server's answer into an object",
+        (
+            Field("object_type", "<u8", "type", "Go type of the object"),
+            *KEY,
+            _hash("sent_version", "resourceVersion that the object had before"),
+            _hash("resource_version", "resourceVersion of the answer; 0 where it can't be read"),
+            Field("objects", "<u8", "count", "of a list its items"),
+            Field("versions", "<u8", "sum", "over the resourceVersions of a list, 0: not known"),
+            Field("failed", "<u8", "flag", "1: an error was returned"),
+        ),
+    ),
 )
 
 RECORDS = THREAD_RECORDS + GO_RECORDS

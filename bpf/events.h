@@ -33,6 +33,11 @@ enum ww_kind {
     WW_WATCH_EVENT = 50,
     WW_HTTP_SERVE = 51,
     WW_HTTP_HANDLER = 52,
+    WW_CACHE_READER = 53,
+    WW_CACHE_READ = 54,
+    WW_HTTP_REQUEST = 55,
+    WW_HTTP_RESPONSE = 56,
+    WW_ANSWER_DECODED = 57,
     WW_KINDS = 64,
 };
 
@@ -117,6 +122,27 @@ struct ww_watch_event {
 };
 struct ww_http_serve { WW_GO_HEADER; u64 http_method, path; u64 pad[7]; };
 struct ww_http_handler { WW_GO_HEADER; u64 pad[9]; };
+struct ww_cache_reader { WW_GO_HEADER; u64 reader, group, version, object_kind; u64 pad[5]; };
+struct ww_cache_read {
+    WW_GO_HEADER;
+    u64 reader, object_type;
+    WW_KEY;
+    u32 is_list, objects;
+    u64 resource_version, versions, pointers, stack;
+};
+struct ww_http_request {
+    WW_GO_HEADER;
+    u64 request, http_method, host, path, stack;
+    u64 pad[4];
+};
+struct ww_http_response { WW_GO_HEADER; u64 status; u64 pad[8]; };
+struct ww_answer_decoded {
+    WW_GO_HEADER;
+    u64 object_type;
+    WW_KEY;
+    u64 sent_version, resource_version, objects, versions, failed;
+    u64 pad[1];
+};
 
 /* texts ring: what a hash stands for, sent once */
 struct ww_text { u64 hash; u32 kind, length; u8 data[WW_TEXT_BYTES]; };
