@@ -9,13 +9,7 @@ import pandas as pd
 from whowoke.analysis.causes import BEFORE, UNKNOWN, Cause, Rule, Rules, distinct
 from whowoke.analysis.chains import Chains
 from whowoke.analysis.delays import Delays
-from whowoke.analysis.frames import (
-    NOWHERE,
-    CaptureLike,
-    Code,
-    Place,
-    place,
-)
+from whowoke.analysis.frames import NOWHERE, CaptureLike, Code, Place, place
 from whowoke.analysis.lookup import MISSING
 from whowoke.analysis.peers import Peers
 from whowoke.analysis.queues import Add, Ready, Reconcile
@@ -106,12 +100,16 @@ class Attribution:
             seen.begun, seen.evidence = served, "probe"
         elif seen.rule is not None and not (by == "readied" and self._is_blind(number)):
             seen.begun = [self._by_rule(number, seen.rule)]
-            called = seen.place.kind == "callback" or seen.rule.kind == "gc"
-            seen.evidence = "probe" if called else "stack"
+            called = seen.place.function and seen.place.kind not in ("armed", "waiting")
+            seen.evidence = "probe" if called or seen.rule.kind == "gc" else "stack"
             if seen.rule.kind == "signal":
                 seen.evidence = "kernel"
         else:
-            seen.begun = self._of_armer(number) or self._of_readied(number)
+            released = self._of_readied(number)
+            if released and not seen.place.location:
+                own = released[0]
+                seen.place = Place(own.function, own.location, own.location_kind)
+            seen.begun = self._of_armer(number) or released
             seen.evidence = "none" if all(c.is_unknown for c in seen.begun) else "stack"
             seen.begun = seen.begun or [Cause("unknown", "unknown", "", "", *seen.place)]
 
@@ -148,13 +146,17 @@ class Attribution:
     def _of_readied(self, number: int) -> list[Cause]:
         """What a timer's function of the standard library is about, by whom it let go on."""
         row = self.sightings.rows[number]
-        stacks = [self.code.stack(*key[:2]) for key in self._readied(number)]
-        if not row["function"] or not stacks:
+        if not row["function"] or self._is_blind(number):
             return []
-        found = {self.sightings.by_stack(row, stack) for stack in stacks}
-        rule, where = found.pop()
-        if found or rule is None or rule.decided_by:
+        stacks = {self.code.stack(*key[:2]) for key in self._readied(number)}
+        # A connection's own goroutines hear of every deadline and tell nothing of whose it was.
+        told = [stack for stack in stacks if self.code.outside_std(stack)]
+        found = {self.sightings.by_stack(row, stack) for stack in told}
+        rules = {rule for rule, _ in found}
+        rule = rules.pop() if len(rules) == 1 else None
+        if rule is None or rule.decided_by:
             return []
+        where = next(where for _, where in found) if len(found) == 1 else NOWHERE
         return [Cause(rule.origin, rule.cause, "", "", *where)]
 
     def _is_blind(self, number: int) -> bool:

@@ -119,6 +119,15 @@ class Code:
         found = self.symbol(address)
         return found.function if found else ""
 
+    def callback(self, address: int) -> Place:
+        """A timer's own function. In the standard library it is the same line for every program."""
+        symbol = self.symbol(address) if address else None
+        if symbol is None:
+            return NOWHERE
+        if self.owner(symbol.function) == "std":
+            return NOWHERE._replace(function=symbol.function)
+        return place(symbol, "callback")
+
     def stack(self, stack_id: int, start: int = 0) -> Stack:
         """Frames innermost first; the goroutine's start function closes a stack that was cut."""
         key = (stack_id, start)

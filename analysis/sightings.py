@@ -16,7 +16,6 @@ from whowoke.analysis.frames import (
     Stack,
     matches_any,
     package,
-    place,
     plain_name,
 )
 from whowoke.analysis.peers import Peers
@@ -99,9 +98,7 @@ class Sightings:
             inbound=inbound,
         )
         rule = self._rules.first(fire, code)
-        symbol = code.symbol(row["function"]) if row["function"] else None
-        callback = place(symbol, "callback") if symbol else NOWHERE
-        return rule, locate(fire, callback, rule, code)
+        return rule, locate(fire, code.callback(row["function"]), rule, code)
 
     def by_stack(self, row: Row, stack: Stack) -> tuple[Rule | None, Place]:
         """The rule for a timer as if the goroutine with this stack waited for it."""

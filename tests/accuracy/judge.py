@@ -195,9 +195,6 @@ def _wakeup(row: Any, expected: Wakes, lines: Lines) -> tuple[str, str]:
     if not fnmatch(_text(row.function), expected.function):
         return UNKNOWN if pd.isna(row.function) else WRONG, f"function {row.function}"
     if expected.marks:
-        # Of an AfterFunc that was set before the attach nothing but its function is there to see.
-        if _text(row.location_kind) == "callback" and pd.isna(row.armed_ns):
-            return RIGHT, ""
         return _line(row.location, lines.of(_text(row.location_kind)), said)
     return RIGHT, ""
 

@@ -1,5 +1,7 @@
 """Signals, and timers of which only is known who set them."""
 
+import pandas as pd
+
 from tests.unit.go_stacks import (
     AFTER_FUNC,
     CR,
@@ -95,7 +97,46 @@ def test_a_deadline_from_before_is_known_by_whom_it_lets_go_on():
     c.ready(90, 40, waits)
     row = wakeups(c).iloc[0]
     assert (row["cause"], row["evidence"]) == ("operator.timer", "stack")
+    assert (row["function"], row["location_kind"]) == ("main.(*asker).Start", "waiting")
+    assert row["location"].endswith(":44")
     assert analyse(c)["causes"]["location"][0].endswith(":44")
+
+
+def let_go(*stacks):
+    """A deadline from before the recording whose function lets goroutines with these stacks go."""
+    c = Synthetic()
+    c.at(5).fire(callback=AFTER_FUNC, function="context.WithDeadlineCause.func2", tid=3)
+    c.new(0, 90, tid=3)
+    for goid, stack in enumerate(stacks, 40):
+        c.ready(90, goid, stack)
+    return wakeups(c).iloc[0]
+
+
+def test_a_deadline_that_lets_two_goroutines_go_on_has_no_line_of_its_own():
+    row = let_go(("runtime.selectgo", "main.ask@44"), ("runtime.selectgo", "main.ask@50"))
+    assert (row["cause"], row["location_kind"]) == ("operator.timer", "unknown")
+    assert pd.isna(row["location"])
+
+
+def test_a_connections_goroutine_does_not_say_whose_a_deadline_was():
+    transport = ("runtime.selectgo", "net/http.(*persistConn).readLoop@9")
+    row = let_go(transport, ("runtime.selectgo", "main.ask@44"))
+    assert (row["cause"], row["location_kind"]) == ("operator.timer", "waiting")
+    assert row["location"].endswith(":44")
+    row = let_go(transport)
+    assert (row["cause"], row["location_kind"]) == ("unknown", "unknown")
+    assert pd.isna(row["location"])
+
+
+def test_a_function_of_the_standard_library_is_named_without_its_line():
+    c = Synthetic()
+    c.at(5).fire(callback=AFTER_FUNC, function="net/http.(*persistConn).closeConnIfStillIdle-fm@7")
+    row = wakeups(c).iloc[0]
+    assert (row["cause"], row["evidence"]) == ("transport.other", "probe")
+    assert (row["function"], row["location_kind"]) == (
+        "net/http.(*persistConn).closeConnIfStillIdle-fm", "unknown",
+    )  # fmt: skip
+    assert pd.isna(row["location"])
 
 
 def test_a_connections_deadline_has_the_line_that_set_it():
