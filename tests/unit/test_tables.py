@@ -9,22 +9,31 @@ from whowoke.analysis.columns import CAUSES, QUEUE, TIME, WAKEUPS
 from whowoke.analysis.tables import TABLES, conform, empty, utc_times
 
 PROMISED = {
-    "wakeups": "wakeup_id ts_ns time episode_id kind woke_process continuation_of origin cause "
-    "subject peer function location location_kind armed_period_ns lateness_ns armed_ns "
-    "goroutine_id goroutine_start tid stack_id cpu_ns evidence",
+    "wakeups": "wakeup_id ts_ns time episode_id kind woke_process continuation_of origin "
+    "cause subject peer function location location_kind armed_period_ns "
+    "lateness_ns armed_ns goroutine_id goroutine_start tid stack_id cpu_ns "
+    "evidence",
     "thread_wakeups": "ts_ns tid waker_tid context carrier off_cpu_ns on_cpu_ns episode_id "
     "wakeup_id",
     "syscalls": "ts_ns duration_ns tid goroutine_id name fd peer bytes result",
     "episodes": "episode_id start_ns end_ns idle_before_ns cpu_ns thread_wakeups carriers wakeups",
-    "queue": "event_id ts_ns queue_id controller operation namespace name after_ns rate_limited "
-    "priority wakeup_id reconcile_id cause function location",
+    "queue": "event_id ts_ns queue_id controller operation namespace name after_ns "
+    "rate_limited priority wakeup_id reconcile_id cause function location",
     "reconciles": "reconcile_id start_ns end_ns time duration_ns controller namespace name "
-    "goroutine_id result requeue_after_ns location triggers causes subjects cache_reads api_reads "
-    "api_writes other_requests redundant redundant_reason log_reconcile_id",
-    "requests": "request_id ts_ns duration_ns reconcile_id goroutine_id kind verb group version "
-    "resource subresource namespace name host status resource_version function location",
-    "causes": "origin cause subject controller function location location_kind wakeups per_hour "
-    "median_gap_ns jitter_ns schedule cpu_ns reconciles redundant_reconciles avoidable advice",
+    "goroutine_id result requeue_after_ns location triggers causes subjects "
+    "cache_reads api_reads api_writes other_requests redundant redundant_reason "
+    "log_reconcile_id",
+    "requests": "request_id ts_ns duration_ns reconcile_id goroutine_id kind verb group "
+    "version resource subresource object_kind namespace name host path status "
+    "found objects resource_version same changed sent_bytes received_bytes "
+    "event_ns function location",
+    "checks": "controller kind group version object_kind host reads same differing event "
+    "handlers own_handlers noticed_after_ns evidence function location",
+    "ideals": "scenario wakeups asleep_ns asleep_share longest_sleep_ns",
+    "causes": "origin cause subject controller function location location_kind wakeups "
+    "per_hour median_gap_ns jitter_ns schedule cpu_ns reconciles "
+    "redundant_reconciles reasons wakeups_per_day cpu_ns_per_day "
+    "api_requests_per_day avoidable advice",
     "stacks": "stack_id depth function location",
     "losses": "ts_ns kind count",
 }
