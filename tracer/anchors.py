@@ -2,9 +2,10 @@
 
 A stripped binary names functions, but no variables. ``runtime.timeSleepUntil`` looks at the next
 timer of every P and does nothing else, so its few loads are those of the slice ``runtime.allp`` and
-of ``minWhenHeap`` and ``minWhenModified`` in ``p.timers``, one beside the other.
+of ``minWhenHeap`` and ``minWhenModified`` in ``p.timers``, one beside the other; up to Go 1.22 they
+are ``timer0When`` and ``timerModifiedEarliest`` in ``p`` itself.
 ``runtime.procresize`` makes the slice as long as ``runtime.gomaxprocs`` and has to agree.
-src/runtime/time.go and proc.go of Go 1.23 to 1.27; their code is alike in all of them.
+src/runtime/time.go and proc.go of Go 1.19 to 1.27; their code is alike in all of them.
 """
 
 import re
@@ -32,7 +33,8 @@ _WORD = 8
 class Anchors:
     """Addresses as linked of ``runtime.allp`` (a slice) and ``runtime.gomaxprocs`` (int32).
 
-    ``timers`` is the offset in bytes of ``timers`` in ``runtime.p``.
+    ``timers`` is the offset in bytes in ``runtime.p`` of the struct that has the heap: ``timers``,
+    or 0 up to Go 1.22, where it is ``runtime.p`` itself.
     """
 
     allp: int
@@ -51,7 +53,14 @@ def find_anchors(table: FunctionTable, code: Code, layout: Layout, name: str) ->
     smaller = _pairs(set(_members(reads)))
     if len(slices) != 1 or len(smaller) != 1 or not numbers:
         raise _refuse(name, f"the code of {READS_TIMERS} isn't what it is known to be")
-    timers = smaller[0] - layout.at("runtime.timers", "minWhenHeap")
+    if layout.has("runtime.p", "timer0When"):
+        timers = smaller[0] - layout.at("runtime.p", "timer0When")
+        if timers:
+            raise _refuse(
+                name, f"runtime.p has its timers {timers} bytes from where they should be"
+            )
+    else:
+        timers = smaller[0] - layout.at("runtime.timers", "minWhenHeap")
     # procresize begins with `old := gomaxprocs`.
     return Anchors(slices[0], numbers[0], timers)
 

@@ -26,6 +26,7 @@ class Drain:
     ) -> None:
         self.records = 0
         self.lost = 0
+        self.readers: set[int] = set()
         self._engine = engine
         self._program = program
         self._writer = writer
@@ -87,6 +88,8 @@ class Drain:
             if len(rows):
                 self._write_symbols(rows)
                 self._writer.records(record, rows)
+                if record.name == "cache_reader":
+                    self.readers |= set(rows["reader"].tolist())
 
     def _write_symbols(self, rows: npt.NDArray[np.void]) -> None:
         found: dict[int, Frame] = {}

@@ -204,7 +204,7 @@ class Forecast:
 def forecast(target: Target) -> Forecast:
     """Read the pending timers of a process.
 
-    Raises UnsupportedError for what isn't Go 1.23 to 1.27 on amd64, PermissionDeniedError where the
+    Raises UnsupportedError for what isn't Go 1.19 to 1.27 on amd64, PermissionDeniedError where the
     process may not be read, WhowokeError where it has ended.
     """
     with target.open_elf() as elf:

@@ -33,6 +33,10 @@ class Layout:
         """Offset of a field, bytes from the start of its struct."""
         return self.offsets[f"{struct_name}.{field}"]
 
+    def has(self, struct_name: str, field: str) -> bool:
+        """Whether this version's struct has such a field."""
+        return f"{struct_name}.{field}" in self.offsets
+
     def size(self, struct_name: str) -> int:
         """How many bytes hold all known fields of a struct."""
         prefix = f"{struct_name}."

@@ -14,6 +14,7 @@ from whowoke.analysis.errors import UsageError
 from whowoke.tracer.doctor import ensure_recordable, installed_version
 from whowoke.tracer.drain import Drain
 from whowoke.tracer.engine import Engine
+from whowoke.tracer.informers import read_informers
 from whowoke.tracer.launch import Launched
 from whowoke.tracer.options import RecordOptions, RecordSummary, default_output
 from whowoke.tracer.program import Program
@@ -57,6 +58,9 @@ def record(options: RecordOptions, progress: Progress | None = None) -> RecordSu
         ended = _loop(options, target, drain, interrupted, start_ns, progress)
         end_ns = time.monotonic_ns()
         drain.finish(end_ns, ended, program.sysmon_tid())
+        if program.table and target.is_alive():
+            informers = read_informers(target, program.table, program.bias, drain.readers)
+            writer.metadata({"informers": informers})
         writer.close()
         return RecordSummary(
             pid=target.pid,

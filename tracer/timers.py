@@ -3,7 +3,7 @@
 Nothing is stopped, locked or written: the process goes on, so that what is read may change under
 our hands. All heaps are read, then each timer and whom it wakes, then heaps and timers once more.
 If they aren't the same, all is read again, a bounded number of times; what never comes to rest is
-counted, but not told. src/runtime/time.go of Go 1.23 to 1.27: ``timers``, ``timer``.
+counted, but not told.
 """
 
 import time
@@ -11,33 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from whowoke.analysis.errors import PermissionDeniedError, UnsupportedError, WhowokeError
 from whowoke.tracer.anchors import Anchors
+from whowoke.tracer.heaps import EMPTY, Heap, heaps_of
 from whowoke.tracer.memory import Changed, Memory, Struct
 from whowoke.tracer.target import Target
 from whowoke.tracer.waiters import Waiters, Wakes
 
 MAX_PROCESSORS = 1 << 12
-MAX_HEAP = 1 << 20  # timers of one P; their 16 MiB are read at once
-MAX_TIMERS = 10_000  # of one P, the soonest, that are looked at one by one
 TRIES = 10
 PAUSE_S = 0.001  # grows with each try
 
 FOREVER_NS = (1 << 63) - 1  # runtime.maxWhen
 
-# Bits of timer.state.
-_HEAPED, _MODIFIED, _ZOMBIE = 1, 2, 4
-_KNOWN_BITS = _HEAPED | _MODIFIED | _ZOMBIE
-# Of a runtime.mutex: held or waited for. The other bits are a list of waiting threads.
-_LOCK_BITS = 0xFF
-_ENTRY = 16
 # A process may use that few timers without a rest; if more don't hold still, they aren't timers.
 _MAY_CHANGE = 3
 
-Heap = npt.NDArray[np.uint64]
-EMPTY: Heap = np.zeros((0, 2), np.uint64)
 _Entry = tuple[int, int, int]  # the heap, the timer, when the heap says that it is due
 
 
@@ -83,6 +73,7 @@ class TimerReader:
         self._bias = bias
         self._waiters = waiters
         self._clock_ns = clock_offset_ns(memory.target)
+        self._heaps = heaps_of(memory)
 
     def read(self) -> Reading:
         """Read all timers once, until nothing changes meanwhile or ``TRIES`` times.
@@ -114,10 +105,9 @@ class TimerReader:
         found.processors = len(heaps)
         entries: list[_Entry] = []
         for timers in heaps:
-            heaps[timers] = heap = self._heap(timers)
-            soonest = heap[np.argsort(heap[:, 1], kind="stable")[:MAX_TIMERS]]
-            found.later += len(heap) - len(soonest)
-            entries += [(timers, address, when) for address, when in soonest.tolist()]
+            heaps[timers], later = self._heaps.read(timers)
+            found.later += later
+            entries += [(timers, address, when) for address, when in heaps[timers].tolist()]
         read = [self._look(entry) for entry in entries]
         changed = self._moved(heaps)
         for entry, seen in zip(entries, read, strict=True):
@@ -149,7 +139,7 @@ class TimerReader:
         """What came into a heap or left one since it was read."""
         moved: set[_Entry] = set()
         for timers, before in heaps.items():
-            after = self._heap(timers)
+            after, _ = self._heaps.read(timers)
             if not np.array_equal(before, after):
                 old, new = ({(timers, *row) for row in h.tolist()} for h in (before, after))
                 moved |= old ^ new
@@ -172,31 +162,13 @@ class TimerReader:
                 raise Changed(f"processor {number} has number {own}")
         return list(found)
 
-    def _heap(self, timers: int) -> Heap:
-        """Address and time of each timer in a heap; its length and least time are known twice."""
-        head = self._memory.struct("runtime.timers", timers)
-        where, length, capacity = (head.word("heap", 8 * index) for index in range(3))
-        if length != head.number("len", 4) or not length <= min(capacity, MAX_HEAP):
-            raise Changed(f"a heap of {length} timers, of {capacity}")
-        if not length:
-            return EMPTY
-        heap = np.frombuffer(self._memory.read(where, _ENTRY * length), "<u8").reshape(length, 2)
-        if not int(heap[0, 1]) == int(heap[:, 1].min()) == head.word("minWhenHeap"):
-            raise Changed("the first timer of a heap isn't the soonest")
-        return heap
-
     def _timer(self, timer: Struct, when_ns: int, timers: int) -> PendingTimer | None:
         """The timer of a heap's entry, None for a stopped one; Changed if both disagree."""
-        state, when = timer.number("state", 1), timer.word("when")
-        if timer.word("mu") & _LOCK_BITS or state != timer.number("astate", 1):
-            raise Changed("a timer is being changed")
-        if timer.word("ts") != timers or not state & _HEAPED or state & ~_KNOWN_BITS:
-            raise Changed(f"no timer of this heap at {timer.address:#x}")
-        if state & _ZOMBIE:
+        when = self._heaps.due(timer, when_ns, timers)
+        if when is None:
             return None
-        # A modified timer has its new time already; the heap learns it later.
-        if not 0 < when <= FOREVER_NS or (when != when_ns and not state & _MODIFIED):
-            raise Changed("a timer isn't due when its heap says")
+        if not 0 < when <= FOREVER_NS:
+            raise Changed("a timer is due at no time")
         wakes = self._waiters.follow(timer)
         due_ns = when if when == FOREVER_NS else when - self._clock_ns
         return PendingTimer(timer.address, due_ns, timer.word("period"), wakes)

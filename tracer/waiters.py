@@ -19,7 +19,9 @@ _WAITING = 4  # _Gwaiting; the collector may hold it meanwhile, which adds _Gsca
 _SCAN = 0x1000
 _LOCKED_DESCRIPTOR = 2  # pdNil, pdReady and pdWait are no goroutines
 _WORD = 8
-_CONTEXT = "context.WithDeadlineCause."
+_TIME_TIMER = ("runtime.timeTimer", "timer")
+# The first since Go 1.21.
+_CONTEXTS = ("context.WithDeadlineCause.", "context.WithDeadline.")
 
 Kind = Literal["channel", "function", "sleep", "deadline", "runtime"]
 
@@ -88,8 +90,8 @@ class Waiters:
 
     def _channel(self, timer: Struct, wakes: Wakes) -> Wakes:
         channel = timer.word("arg", _WORD)
-        # With asynctimerchan=1 no channel knows its timer.
-        if timer.number("isChan", 1):
+        # Up to Go 1.22 and with asynctimerchan=1 no channel knows its timer.
+        if self._memory.layout.has(timer.name, "isChan") and timer.number("isChan", 1):
             back = self._memory.field("runtime.hchan", channel, "timer")
             if back != timer.address:
                 raise Changed(f"channel {channel:#x} has another timer")
@@ -106,7 +108,7 @@ class Waiters:
         name = self._entry(function)
         if not name:
             raise Changed(f"{function:#x} isn't a function")
-        waiter = self._context(timer, closure) if name.startswith(_CONTEXT) else None
+        waiter = self._context(timer, closure) if name.startswith(_CONTEXTS) else None
         return replace(wakes, kind="function", function=function, waiter=waiter)
 
     def _context(self, timer: Struct, closure: int) -> Waiter | None:
@@ -118,9 +120,14 @@ class Waiters:
             time_timer = memory.field("context.timerCtx", context, "timer")
         except Changed:
             return None
-        if time_timer + layout.at("runtime.timeTimer", "timer") != timer.address:
+        # What a *time.Timer points to: both have the runtime's timer in it.
+        public = ("time.Timer", "r") if layout.has("time.Timer", "r") else _TIME_TIMER
+        if time_timer + layout.at(*public) != timer.address:
             return None
         inner = context + layout.at("context.timerCtx", "cancelCtx")
+        # Go 1.20 has a pointer there, too small to be the struct.
+        if layout.at("context.timerCtx", "timer") == layout.at("context.timerCtx", "cancelCtx") + 8:
+            inner = memory.word(inner)
         kind, channel = memory.words(inner + layout.at("context.cancelCtx", "done"), 2)
         return self._receiver(channel) if kind and channel else None
 

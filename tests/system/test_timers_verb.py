@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import fixtures
+from tests import fixtures, versions
 from tests.recording import Recording
 from tests.system.conftest import Recorder
+from tests.system.test_go_versions import plain, wait_line, write_line
 from whowoke.analysis.frames import plain_name
 from whowoke.tracer.forecast import forecast
 from whowoke.tracer.target import Target
@@ -21,6 +22,7 @@ SECOND = 1000 * MS
 # A reading takes some milliseconds, a timer that fires meanwhile may be in it or not.
 READING_NS = 50 * MS
 SETTLED_S = 0.3
+OWN = {"operator.ticker", "operator.timer", "operator.sleep"}
 
 Timer = dict[str, Any]
 
@@ -73,9 +75,36 @@ def test_every_timer_of_a_program_fires_as_predicted(tmp_path: Path, record: Rec
     predicted = [timer for reading in readings for timer in reading["timers"]]
     assert len(predicted) > 37 * 3
     seen = {fires.assert_came(timer): timer["cause"] for timer in predicted}
-    assert set(seen) == {"operator.ticker", "operator.timer", "operator.sleep"}
+    assert set(seen) == OWN
     assert all(cause == said for cause, said in seen.items())
     assert sum(reading["unsettled"] for reading in readings) <= 2
+    for reading in readings:
+        assert_complete(recording, reading)
+
+
+@pytest.mark.parametrize("name", versions.chosen("plain"))
+def test_the_timers_of_each_go_version_fire_as_predicted(
+    name: str, tmp_path: Path, record: Recorder
+) -> None:
+    """Every kind of timer, in a process whose timers fire all the time."""
+    build = versions.by_name(name)
+    with plain(build.binary, tmp_path) as popen, record(popen.pid) as recording:
+        write_line(popen)
+        wait_line(tmp_path / "plain.out", "start", popen)
+        time.sleep(SETTLED_S)
+        readings = []
+        for _ in range(23):
+            readings.append(read(popen.pid))
+            time.sleep(0.08)
+        time.sleep(SETTLED_S)
+    recording.assert_nothing_lost()
+    fires = Fires(recording)
+    predicted = [timer for reading in readings for timer in reading["timers"]]
+    assert len(predicted) > 23 * 7
+    seen = {(fires.assert_came(timer), timer["cause"]) for timer in predicted}
+    assert seen == {(cause, cause) for cause in OWN}
+    assert {timer["kind"] for timer in predicted} == {"channel", "function", "sleep", "deadline"}
+    assert sum(reading["unsettled"] for reading in readings) <= 5
     for reading in readings:
         assert_complete(recording, reading)
 

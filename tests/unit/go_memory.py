@@ -14,11 +14,19 @@ BASE, SIZE = 0x10000, 1 << 18
 BIAS = 0x2000
 ALLP, GOMAXPROCS, TIMERS = 0x10100 - BIAS, 0x10140 - BIAS, 0x600
 HEAPED, MODIFIED, ZOMBIE = 1, 2, 4
+# timer.status of Go 1.19 to 1.22.
+OLD_WAITING, OLD_DELETED, OLD_MODIFYING, OLD_MODIFIED = 1, 3, 6, 7
 WAITING, RUNNING = 4, 2
 FUNCTIONS = (
     *("time.sendTime", "time.goFunc", "runtime.goroutineReady"),
     *("runtime.netpollReadDeadline", "runtime.netpollWriteDeadline", "runtime.netpollDeadline"),
-    *("context.WithDeadlineCause.func2", "runtime.other", "main.run", "main.wait"),
+    *(
+        "context.WithDeadlineCause.func2",
+        "context.WithDeadline.func2",
+        "runtime.other",
+        "main.run",
+        "main.wait",
+    ),
 )
 
 
@@ -41,6 +49,8 @@ class FakeProcess:
     def __init__(self, version="1.26", processors=1):
         self.pid = os.getpid()
         self.layout: Layout = layout_of(version)
+        self.of_old = self.layout.has("runtime.p", "timer0When")
+        self.timers_at = 0 if self.of_old else TIMERS
         self.table = FakeTable()
         self.bytes = bytearray(SIZE)
         self.alive = True
@@ -49,13 +59,13 @@ class FakeProcess:
         self.on_read = None
         self._next = BASE + 0x1000
         self.heaps: dict[int, list[tuple[int, int]]] = {}
-        self.processors = [self.alloc(0x1000) for _ in range(processors)]
+        self.processors = [self.alloc(0x2400) for _ in range(processors)]
         self.words(ALLP + BIAS, self.slice(self.processors), processors, processors + 1)
         self.number(GOMAXPROCS + BIAS, processors, 4)
         for number, address in enumerate(self.processors):
             self.field("runtime.p", address, "id", number, 4)
-            self.heaps[address + TIMERS] = []
-            self.write_heap(address + TIMERS)
+            self.heaps[address + self.timers_at] = []
+            self.write_heap(address + self.timers_at)
 
     # ------------------------------------------------------------ what a Target does
 
@@ -98,6 +108,12 @@ class FakeProcess:
 
     def write_heap(self, timers):
         entries = sorted(self.heaps[timers], key=lambda entry: entry[1])
+        if self.of_old:
+            heap = timers + self.layout.at("runtime.p", "timers")
+            self.words(heap, self.slice([at for at, _ in entries]), len(entries), len(entries) + 2)
+            self.field("runtime.p", timers, "numTimers", len(entries), 4)
+            self.field("runtime.p", timers, "timer0When", entries[0][1] if entries else 0)
+            return
         flat = [word for entry in entries for word in entry]
         heap = timers + self.layout.at("runtime.timers", "heap")
         self.words(heap, self.slice(flat), len(entries), len(entries) + 2)
@@ -110,18 +126,21 @@ class FakeProcess:
     def timer(self, when, callback, data, *, p=0, period=0, state=HEAPED, heap_when=None, chan=0):
         """A timer in the heap of a processor; returns its address."""
         address = self.alloc(160)
-        timers = self.processors[p] + TIMERS
-        for field, value in (
-            ("when", when),
-            ("period", period),
-            ("f", self.slice([self.code(callback)])),
-            ("ts", timers),
-        ):
+        timers = self.processors[p] + self.timers_at
+        heap_when = when if heap_when is None else heap_when
+        for field, value in (("period", period), ("f", self.slice([self.code(callback)]))):
             self.field("runtime.timer", address, field, value)
         self.number(address + self.layout.at("runtime.timer", "arg") + 8, data)
-        for field, value in (("astate", state), ("state", state), ("isChan", chan)):
-            self.field("runtime.timer", address, field, value, 1)
-        self.heaps[timers].append((address, when if heap_when is None else heap_when))
+        if self.of_old:
+            for field, value in (("pp", timers), ("when", heap_when), ("nextwhen", when)):
+                self.field("runtime.timer", address, field, value)
+            self.field("runtime.timer", address, "status", state, 4)
+        else:
+            for field, value in (("ts", timers), ("when", when)):
+                self.field("runtime.timer", address, field, value)
+            for field, value in (("astate", state), ("state", state), ("isChan", chan)):
+                self.field("runtime.timer", address, field, value, 1)
+        self.heaps[timers].append((address, heap_when))
         self.write_heap(timers)
         return address
 
@@ -151,17 +170,19 @@ class FakeProcess:
             self.field("runtime.sudog", sudog, "next", before)
             before = sudog
         self.field("runtime.hchan", address, "recvq", before)
-        self.field("runtime.hchan", address, "timer", timer)
+        if not self.of_old:
+            self.field("runtime.hchan", address, "timer", timer)
         return address
 
     def ticker(self, when, period, *goroutines, **options):
         """A time.Ticker on whose channel goroutines wait."""
         channel = self.channel(*goroutines)
         timer = self.timer(when, "time.sendTime", channel, period=period, chan=1, **options)
-        self.field("runtime.hchan", channel, "timer", timer)
+        if not self.of_old:
+            self.field("runtime.hchan", channel, "timer", timer)
         return timer
 
     def reader(self):
         memory = Memory(self, self.layout)
         waiters = Waiters(memory, self.table, BIAS)
-        return TimerReader(memory, Anchors(ALLP, GOMAXPROCS, TIMERS), BIAS, waiters)
+        return TimerReader(memory, Anchors(ALLP, GOMAXPROCS, self.timers_at), BIAS, waiters)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.go_memory import ALLP, BASE, BIAS, MODIFIED, RUNNING, ZOMBIE, FakeProcess
 from whowoke.analysis.errors import UnsupportedError, WhowokeError
+from whowoke.tracer import heaps as heaps_module
 from whowoke.tracer import timers as timers_module
 from whowoke.tracer.timers import FOREVER_NS, TRIES
 
@@ -16,8 +17,13 @@ def _impatient(monkeypatch):
     monkeypatch.setattr(timers_module, "PAUSE_S", 0)
 
 
-def test_timers_of_all_processors_are_sorted_by_their_time():
-    process = FakeProcess(processors=3)
+# One version for each way in which Go has laid out its heaps of timers, or a context.
+LAYOUTS = ("1.19", "1.20", "1.22", "1.26")
+
+
+@pytest.mark.parametrize("version", LAYOUTS)
+def test_timers_of_all_processors_are_sorted_by_their_time(version):
+    process = FakeProcess(version, processors=3)
     one, two = process.goroutine(11), process.goroutine(12)
     process.ticker(500, 40, one, p=2)
     process.timer(300, "runtime.goroutineReady", two)
@@ -114,16 +120,22 @@ def test_a_channel_of_another_timer_and_a_waiter_of_another_channel_are_not_beli
     assert process.reader().read().unsettled == 2
 
 
-def test_a_send_wakes_one_and_a_context_all_that_wait():
-    process = FakeProcess()
+@pytest.mark.parametrize("version", LAYOUTS)
+def test_a_send_wakes_one_and_a_context_all_that_wait(version):
+    process = FakeProcess(version)
     first, second, third = (process.goroutine(goid) for goid in (21, 22, 23))
     process.ticker(100, 0, first, second)
     done, context, closure = process.channel(second, third), process.alloc(160), process.alloc(64)
     at = process.layout.at
-    process.words(closure, process.code("context.WithDeadlineCause.func2"), context)
-    process.words(context + at("context.cancelCtx", "done"), 0x5555, done)
+    name = "WithDeadline" if version in ("1.19", "1.20") else "WithDeadlineCause"
+    process.words(closure, process.code(f"context.{name}.func2"), context)
+    # Go 1.20 has a pointer to the inner context.
+    inner = process.alloc(160) if version == "1.20" else context
+    process.number(context, inner)
+    process.words(inner + at("context.cancelCtx", "done"), 0x5555, done)
     timer = process.timer(200, "time.goFunc", closure)
-    process.field("context.timerCtx", context, "timer", timer - at("runtime.timeTimer", "timer"))
+    inside = at("time.Timer", "r") if process.of_old else at("runtime.timeTimer", "timer")
+    process.field("context.timerCtx", context, "timer", timer - inside)
     ticker, deadline = (timer.wakes for timer in process.reader().read().timers)
     assert (ticker.waiter.goid, ticker.waiter.others) == (21, 0)
     assert (deadline.kind, deadline.waiter.goid, deadline.waiter.others) == ("function", 22, 1)
@@ -202,18 +214,23 @@ def test_timers_of_another_layout_are_refused():
     assert "timers aren't where Go has them" in refused(process)
 
 
-def test_a_heap_that_says_it_is_huge_is_not_read():
-    process = FakeProcess()
+@pytest.mark.parametrize(
+    ("version", "struct", "heap", "count"),
+    [("1.26", "runtime.timers", "heap", "len"), ("1.22", "runtime.p", "timers", "numTimers")],
+)
+def test_a_heap_that_says_it_is_huge_is_not_read(version, struct, heap, count):
+    process = FakeProcess(version)
     timers = next(iter(process.heaps))
-    process.words(timers + process.layout.at("runtime.timers", "heap"), 1 << 20, 1 << 30, 1 << 31)
-    process.field("runtime.timers", timers, "len", 1 << 30, 4)
+    process.words(timers + process.layout.at(struct, heap), 1 << 20, 1 << 30, 1 << 31)
+    process.field(struct, timers, count, 1 << 30, 4)
     refused(process)
     assert process.largest < 1 << 16
 
 
-def test_of_very_many_timers_the_soonest_are_read(monkeypatch):
-    monkeypatch.setattr(timers_module, "MAX_TIMERS", 10)
-    process = FakeProcess()
+@pytest.mark.parametrize("version", LAYOUTS)
+def test_of_very_many_timers_the_soonest_are_read(version, monkeypatch):
+    monkeypatch.setattr(heaps_module, "MAX_TIMERS", 10)
+    process = FakeProcess(version)
     for when in random.Random(1).sample(range(1, 40), 30):
         process.timer(when, "runtime.other", 0)
     found = process.reader().read()
@@ -232,10 +249,11 @@ def test_a_process_that_ends_meanwhile_is_told():
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_memory_full_of_nonsense_does_no_harm(seed):
+@pytest.mark.parametrize("version", ["1.22", "1.26"])
+def test_memory_full_of_nonsense_does_no_harm(version, seed):
     """Whatever a hostile process writes: an answer or an error in bounded time."""
     chance = random.Random(seed)
-    process = FakeProcess(processors=2)
+    process = FakeProcess(version, processors=2)
     for index in range(8):
         process.ticker(100 + index, 50, process.goroutine(index + 1), p=index % 2)
     used = process._next - BASE

@@ -113,7 +113,7 @@ func rest() {
 func work() {
 	timer := time.NewTimer(time.Minute)
 	for {
-		for range 100 {
+		for n := 0; n < 100; n++ {
 			timer.Reset(time.Minute)
 		}
 		time.Sleep(50 * time.Microsecond)
@@ -121,11 +121,11 @@ func work() {
 }
 
 func main() {
-	for range 50 {
+	for n := 0; n < 50; n++ {
 		go rest()
 	}
 	time.Sleep(50 * time.Millisecond)
-	for range 4 {
+	for n := 0; n < 4; n++ {
 		go work()
 	}
 	fmt.Println("ready")
