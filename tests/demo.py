@@ -24,6 +24,7 @@ VERDICT = (
     *("origin", "cause", "controller", "function", "location", "location_kind"),
     *("median_gap_ns", "schedule", "reconciles", "wakeups"),
 )
+NEED_DATABASE = ("poller",)
 console = Console(stderr=True)
 
 
@@ -41,9 +42,14 @@ def main() -> None:
         cluster = stack.enter_context(fixtures.cluster(folder))
         running = {}
         for name in asked.operators:
+            arguments = []
+            if name in NEED_DATABASE:
+                database = stack.enter_context(fixtures.database(folder / f"{name}-redis"))
+                console.print(f"redis is running at {database.address}")
+                arguments = [f"--database={database.address}"]
             console.print(f"starting the operator {name}, period {asked.period} …")
             running[name] = stack.enter_context(
-                fixtures.operator(name, cluster, period=asked.period)
+                fixtures.operator(name, cluster, period=asked.period, arguments=arguments)
             )
         record(running, asked.seconds)
     verdicts = {name: tell(name, asked.period) for name in asked.operators}
@@ -100,17 +106,21 @@ def show_progress(what: str, recorders: "dict[str, subprocess.Popen[bytes]]", se
 
 
 def tell(name: str, period: str) -> dict[str, Any]:
-    """Print what wakes an operator, export its tables; returns the verdict."""
+    """Print what wakes an operator, export its tables; returns the verdict.
+
+    That is what explain says of it, and of the cause that leads to most of its periodic reconciles.
+    """
     capture, tables = FOLDER / f"{name}.whowoke", FOLDER / name
     run("export", str(capture), "--format", "csv", "-o", str(tables), "--force")
     print(f"\n── {name} " + "─" * 60, flush=True)
     subprocess.run([*WHOWOKE, "explain", str(capture)], check=True)
-    everything = json.loads(run("explain", str(capture), "--period", period, "--json"))
-    causes = [cause for cause in everything["causes"] if cause["reconciles"]]
+    everything = json.loads(run("explain", str(capture), "--json"))
+    periodic = json.loads(run("explain", str(capture), "--period", period, "--json"))
+    causes = [cause for cause in periodic["causes"] if cause["reconciles"]]
     if not causes:
         sys.exit(f"{name}: no reconciles every {period}: see {capture}")
     best = max(causes, key=lambda cause: cause["reconciles"])
-    return {key: best[key] for key in VERDICT} | {"lost": everything["lost"]}
+    return everything | {key: best[key] for key in VERDICT}
 
 
 def run(*arguments: str) -> str:

@@ -5,6 +5,7 @@ the recording depends on it. An operator marks its lines: @asks is the return th
 requeue, @arms sets a timer, @waits is where its goroutine waits.
 """
 
+from tests import fixtures
 from tests.accuracy.truth import Source, Wakes
 
 
@@ -66,7 +67,7 @@ SOURCES = (
                 "client-go",
                 "informer.rewatch",
                 "descriptor",
-                at="audit watch complete configmaps",
+                at="audit watch complete configmaps timeoutSeconds=2&",
             ),
         ),
     ),
@@ -79,6 +80,64 @@ SOURCES = (
         reconciles="informer.relist",
         seconds=130,
         least_s=62,
+    ),
+    # The second watch of each round asks for a version that the API server has forgotten.
+    Source(
+        "gone",
+        "gone",
+        wakes=(
+            Wakes(
+                "client-go",
+                "informer.rewatch",
+                "descriptor",
+                at="audit watch complete configmaps timeoutSeconds=2&",
+            ),
+            Wakes(
+                "client-go",
+                "informer.relist",
+                "descriptor",
+                at="audit watch complete configmaps resourceVersion=1&",
+            ),
+            Wakes(
+                "client-go",
+                "informer.relist",
+                "timer",
+                at="audit watch received configmaps sendInitialEvents=true",
+            ),
+        ),
+        reconciles="replay",
+        actor="slow-toucher",
+        seconds=130,
+        least_s=62,
+    ),
+    Source(
+        "unsynced",
+        "unsynced",
+        wakes=(Wakes("client-go", "informer.sync", "timer", at="diary asked"),),
+    ),
+    Source(
+        "mutation-detector",
+        "quiet",
+        wakes=(Wakes("client-go", "informer.mutation_detector", "timer", at="every 1s"),),
+        environment=(("KUBE_CACHE_MUTATION_DETECTOR", "true"),),
+    ),
+    Source(
+        "missing-kind",
+        "missingkind",
+        wakes=(Wakes("controller-runtime", "source.retry", "timer", at="diary lookup"),),
+        seconds=62,
+        least_s=32,
+    ),
+    Source(
+        "events",
+        "eventful",
+        wakes=(Wakes("client-go", "events.broadcast", "timer", at="diary attempt"),),
+    ),
+    Source(
+        "certfiles",
+        "certfiles",
+        wakes=(Wakes("client-go", "transport.certificate", "timer", at="every 2s"),),
+        arguments=("--cert-dir={folder}",),
     ),
     Source(
         "throttled",
@@ -165,6 +224,14 @@ SOURCES = (
         actor="hangups",
     ),
     Source(
+        "filewatch",
+        "filewatch",
+        wakes=(Wakes("os", "file.event", "descriptor", at="actor"),),
+        reconciles="file.event",
+        arguments=("--file={folder}/settings",),
+        actor="writer",
+    ),
+    Source(
         "pushed",
         "pushed",
         wakes=(Wakes("outbound", "network.response", "descriptor", subject="*{peer}*"),),
@@ -184,7 +251,18 @@ SOURCES = (
     Source("sleeploop", "sleeploop", wakes=(_own("operator.sleep"),), reconciles="operator.sleep"),
     Source("afterfunc", "afterfunc", wakes=(_own("operator.timer"),), reconciles="operator.timer"),
     Source("waituntil", "waituntil", wakes=(_own("operator.timer"),), reconciles="operator.timer"),
-    Source("fakewatch", "fakewatch", wakes=(_own("operator.ticker"),)),
+    Source("waitpoll", "waitpoll", wakes=(_own("operator.ticker"),), reconciles="operator.ticker"),
+    # Its informer may not list: it tries again and again beside the poll.
+    Source(
+        "fakewatch",
+        "fakewatch",
+        wakes=(
+            _own("operator.ticker"),
+            Wakes("client-go", "informer.relist", "timer", at="audit list received configmaps"),
+        ),
+        seconds=130,
+        least_s=62,
+    ),
     Source(
         "cron",
         "cron",
@@ -227,14 +305,34 @@ SOURCES = (
             Wakes("library", "library.ticker", "timer", at="every 2s", subject="k8s.io/klog/v2*"),
         ),
     ),
+    Source(
+        "keepalive",
+        "keepalive",
+        wakes=(
+            Wakes(
+                "library", "library.ticker", "timer", at="actor", subject="google.golang.org/grpc"
+            ),
+            Wakes("outbound", "network.response", "descriptor", at="actor", subject="*{peer}*"),
+        ),
+        arguments=("--peer={peer}",),
+        actor="grpc",
+        seconds=62,
+        least_s=32,
+    ),
     # --- the Go runtime ---------------------------------------------------------------------------
+    # The reader of profiles sleeps 0.1 s; a trace is cut each second, too.
+    Source(
+        "traced", "traced", wakes=(Wakes("runtime", "runtime.trace", "timer", at="about 0.091s"),)
+    ),
     Source(
         "scavenged",
         "scavenged",
         wakes=(
             _own("operator.ticker"),
-            Wakes("runtime", "runtime.scavenger", "timer", at="some"),
+            Wakes("runtime", "runtime.scavenger", "timer", at="actor"),
         ),
+        binary=fixtures.PROGRAMS / "scavenged-unstripped",
+        actor="scavenger",
     ),
     Source(
         "collected",

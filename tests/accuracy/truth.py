@@ -9,10 +9,10 @@ class Wakes:
     """One series of wake-ups.
 
     at says how the moments are known: "diary WORD" (a line that the operator writes just after
-    it woke), "audit VERB STAGE RESOURCE" (the API server's audit log), "actor" (who provoked them
-    noted them), "gctrace"; only their number is known of "every 2s" and "about 2s", and of "some"
-    not even that. marks is false where the line is that of a library, which is named by function,
-    a pattern, instead.
+    it woke), "audit VERB STAGE RESOURCE TEXT" (the API server's audit log; the text, if any, is in
+    the request's URI), "actor" (who provoked or saw them noted them), "gctrace"; only their number
+    is known of "every 2s" and "about 2s". marks is false where the line is that of a library, which
+    is named by function, a pattern, instead.
     """
 
     origin: str

@@ -1,12 +1,11 @@
 """Thread wake-ups against an independent count: bpftrace on the same tracepoint."""
 
 import re
-import signal
-import subprocess
 import time
 from pathlib import Path
 
 from tests import fixtures
+from tests.bpftrace import bpftrace
 from tests.system.conftest import Recorder
 
 PROGRAM = """
@@ -23,21 +22,13 @@ def test_thread_wakeups_equal_bpftraces(tmp_path: Path, record: Recorder) -> Non
         tids = _threads(program.pid)
         output = tmp_path / "bpftrace.out"
         script = PROGRAM.format(low=min(tids), high=max(tids) + 1000)
-        with output.open("w") as file:
-            bpftrace = _bpftrace(script, file.fileno())
-            try:
-                fixtures.wait_until(
-                    lambda: "Attaching" in output.read_text(), 30, "bpftrace", bpftrace, output
-                )
-                time.sleep(1)
-                start_ns = time.monotonic_ns()
-                program.start()
-                time.sleep(WINDOW_S)
-                end_ns = time.monotonic_ns()
-                time.sleep(0.5)
-            finally:
-                bpftrace.send_signal(signal.SIGINT)
-                bpftrace.wait(30)
+        with bpftrace(script, output):
+            time.sleep(1)
+            start_ns = time.monotonic_ns()
+            program.start()
+            time.sleep(WINDOW_S)
+            end_ns = time.monotonic_ns()
+            time.sleep(0.5)
         tids |= _threads(program.pid)
     recording.assert_nothing_lost()
     assert recording.capture.metadata["skipped"] == {}
@@ -46,15 +37,6 @@ def test_thread_wakeups_equal_bpftraces(tmp_path: Path, record: Recorder) -> Non
     ours = ours[(ours.ts_ns >= start_ns) & (ours.ts_ns < end_ns)]
     assert len(theirs) > 200
     assert ours.groupby("tid").size().to_dict() == _by_tid(theirs)
-
-
-def _bpftrace(script: str, output: int) -> "subprocess.Popen[bytes]":
-    """In a mount namespace of its own, where tracefs is mounted."""
-    mounted = "[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing"
-    debugfs = "[ -d /sys/kernel/debug/tracing ] || mount -t debugfs debugfs /sys/kernel/debug"
-    command = f'{mounted}; {debugfs}; exec bpftrace -B none -e "$1"'
-    argv = ["unshare", "--mount", "sh", "-c", command, "sh", script]
-    return subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT)
 
 
 def _threads(pid: int) -> set[int]:

@@ -26,6 +26,7 @@ from whowoke.analysis.model import analyse
 
 KINDS = {"timer", "descriptor", "gc", "signal", "queue", "watch", "request", "answer"}
 WORKQUEUE = "k8s.io/client-go/util/workqueue"
+WAIT = "k8s.io/apimachinery/pkg/util/wait"
 LEADER = "k8s.io/client-go/tools/leaderelection.(*LeaderElector)"
 POLL = "internal/poll.runtime_pollWait"
 
@@ -96,10 +97,12 @@ DESCRIPTORS = [
     ("http-server", "inbound", "http.other", (POLL, "net/http.(*connReader).backgroundRead")),
     ("client-reader", "client-go", "transport.other", (POLL, f"{H2}.(*ClientConn).readLoop")),
     ("client-reader", "client-go", "transport.other", (POLL, "net/http.(*persistConn).readLoop")),
+    ("grpc-reader", "outbound", "network.response",
+     (POLL, "google.golang.org/grpc/internal/transport.(*http2Client).reader")),
     ("network-response", "outbound", "network.response", IN_OWN_READ),
     ("file-event", "os", "file.event", (POLL, "github.com/fsnotify/fsnotify.(*X).readEvents")),
     ("file-event", "os", "file.event", (POLL, "os.(*File).Read", "main.follow")),
-]
+]  # fmt: skip
 # Tested in test_peers.py and test_origins.py.
 ELSEWHERE = {"inbound-connection", "answer-before", "signal", "forced-gc"}
 
@@ -174,6 +177,29 @@ def test_causes_are_those_of_the_architecture(tree):
     text = (tree / "ARCHITECTURE.md").read_text()
     for rule in load_rules().rules:
         assert rule.origin == "unknown" or f"`{rule.cause}`" in text, rule.cause
+
+
+def polled(*stacks):
+    """A ticker's goroutine that only hands on, and lets goroutines with these stacks go on."""
+    c = Synthetic()
+    relay = ("runtime.selectgo", f"{WAIT}.PollImmediateUntilWithContext.poller.func1.1@297")
+    for index in range(3):
+        c.at(index * 10).fire(9, relay, timer=1, period_ms=10)
+        for goid, stack in enumerate(stacks, 40):
+            c.ready(9, goid, stack)
+    return analyse(c)["wakeups"].iloc[-1]
+
+
+def test_ticks_that_are_handed_on_are_whose_who_waited_for_them():
+    row = polled(("runtime.selectgo", f"{WAIT}.waitForWithContext", f"{CACHE}.WaitForCacheSync"))
+    assert (row["origin"], row["cause"]) == ("client-go", "informer.sync")
+    row = polled(("runtime.selectgo", f"{WAIT}.waitForWithContext", "main.look@31"))
+    assert (row["cause"], row["function"]) == ("operator.ticker", "main.look")
+    assert row["location"].endswith(":31")
+
+
+def test_ticks_that_nobody_takes_are_unknown():
+    assert polled()["cause"] == "unknown"
 
 
 def test_what_no_rule_fits_is_unknown_with_its_evidence():

@@ -43,7 +43,7 @@ func run(ctx context.Context, namespace string, period time.Duration) error {
 		}
 		for _, configMap := range all.Items {
 			touched := configMap.DeepCopy()
-			touched.Annotations = map[string]string{"example.com/touched": time.Now().String()}
+			demo.Touch(touched)
 			demo.Note("touch", configMap.Name)
 			if err := direct.Patch(ctx, touched, client.MergeFrom(&configMap)); err != nil {
 				return err

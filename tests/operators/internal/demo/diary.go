@@ -11,9 +11,13 @@ import (
 // Note writes a line of the diary, which tests open after the verdict: the time in nanoseconds of
 // CLOCK_MONOTONIC, what happened, and to which object or with what value.
 func Note(what string, about any) {
+	fmt.Printf("@ %d %s %v\n", now(), what, about)
+}
+
+func now() int64 {
 	var now unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
-	fmt.Printf("@ %d %s %v\n", now.Nano(), what, about)
+	return now.Nano()
 }
 
 // Noted passes every event of an informer and notes it just before it is added to the queue.

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"whowoke.test/operators/internal/api"
+	"whowoke.test/operators/internal/demo"
+)
+
+// Reader reads.
+type Reader struct {
+	client.Client
+	Cache  client.Reader
+	Live   client.Reader
+	Direct client.Client
+	Period time.Duration
+}
+
+// Reconcile reads everything that there is about a ConfigMap.
+func (r *Reader) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	pass := demo.Begin("livereads", req)
+	defer pass.End()
+
+	var configMap corev1.ConfigMap
+	err := r.Get(ctx, req.NamespacedName, &configMap) //@configmap
+	pass.Got("cache", "ConfigMap", req.Name, &configMap, err)
+	if err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	key := types.NamespacedName{Namespace: req.Namespace, Name: api.Child(req.Name)}
+	for _, read := range []func(context.Context, *demo.Pass, types.NamespacedName) error{
+		r.typed, r.unstructured, r.metadata,
+	} {
+		if err := read(ctx, pass, key); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	return ctrl.Result{RequeueAfter: r.Period}, nil //@asks
+}
+
+func (r *Reader) typed(ctx context.Context, pass *demo.Pass, key types.NamespacedName) error {
+	var secret corev1.Secret
+	err := r.Live.Get(ctx, key, &secret) //@secret
+	pass.Got("api", "Secret", key.Name, &secret, err)
+
+	var absent corev1.LimitRange
+	err = r.Live.Get(ctx, key, &absent) //@absent
+	pass.Got("api", "LimitRange", key.Name, &absent, err)
+
+	var services corev1.ServiceList
+	err = r.Direct.List(ctx, &services, client.InNamespace(key.Namespace)) //@services
+	pass.Listed("api", "Service", &services)
+	return err
+}
+
+func (r *Reader) unstructured(ctx context.Context, pass *demo.Pass, key types.NamespacedName) error {
+	var statefulSet unstructured.Unstructured
+	statefulSet.SetAPIVersion("apps/v1")
+	statefulSet.SetKind("StatefulSet")
+	err := r.Cache.Get(ctx, key, &statefulSet) //@statefulset
+	pass.Got("cache", "StatefulSet", key.Name, &statefulSet, err)
+
+	var statefulSets unstructured.UnstructuredList
+	statefulSets.SetAPIVersion("apps/v1")
+	statefulSets.SetKind("StatefulSetList")
+	if err := r.Cache.List(ctx, &statefulSets, client.InNamespace(key.Namespace)); err != nil { //@statefulsets
+		return err
+	}
+	pass.Listed("cache", "StatefulSet", &statefulSets)
+
+	var role unstructured.Unstructured
+	role.SetAPIVersion("rbac.authorization.k8s.io/v1")
+	role.SetKind("Role")
+	err = r.Get(ctx, key, &role) //@role
+	pass.Got("api", "Role", key.Name, &role, err)
+	return err
+}
+
+func (r *Reader) metadata(ctx context.Context, pass *demo.Pass, key types.NamespacedName) error {
+	account := metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}}
+	err := r.Get(ctx, key, &account) //@account
+	pass.Got("cache", "ServiceAccount", key.Name, &account, err)
+
+	accounts := metav1.PartialObjectMetadataList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccountList"}}
+	if err := r.List(ctx, &accounts, client.InNamespace(key.Namespace)); err != nil { //@accounts
+		return err
+	}
+	pass.Listed("cache", "ServiceAccount", &accounts)
+
+	service := metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}}
+	err = r.Live.Get(ctx, key, &service) //@service
+	pass.Got("api", "Service", key.Name, &service, err)
+	return err
+}
