@@ -115,6 +115,7 @@ class Rules:
     plumbing: tuple[str, ...]
     receivers: tuple[str, ...]
     relays: tuple[str, ...]
+    lists: tuple[str, ...]
     waits: Mapping[str, tuple[str, ...]]
     requeue: Mapping[str, tuple[str, ...]]
     contexts: Mapping[str, tuple[str, ...]]
@@ -126,6 +127,10 @@ class Rules:
             if any(matches_any(self.waits[wait], frame.function) for frame in stack):
                 return wait
         return ""
+
+    def is_list(self, stack: Stack) -> bool:
+        """Whether a goroutine takes what a watch stream brings for its list of objects."""
+        return any(matches_any(self.lists, frame.function) for frame in stack)
 
     def first(self, fire: Fire, code: Code) -> Rule | None:
         """The first rule that fits."""
@@ -176,6 +181,7 @@ def load_rules() -> Rules:
         plumbing=tuple(table["modules"]["plumbing"]),
         receivers=tuple(table["receives"]["callers"]),
         relays=tuple(table["relays"]["functions"]),
+        lists=tuple(table["lists"]["functions"]),
         waits={key: tuple(table["waits"][key]) for key in WAITS},
         requeue={key: tuple(names) for key, names in table["requeue"].items()},
         contexts={key: tuple(names) for key, names in table["contexts"].items()},

@@ -48,7 +48,7 @@ class Chains:
     ``answers`` are the causes of the goroutines that a wake-up brought answers to, ``ended`` of the
     transport's own ones, whose answers were over. ``streams`` has, beside each cause, the goroutine
     of the watch stream through which it came (0 for none); ``children`` the goroutines that were
-    created for a wake-up.
+    created for a wake-up; ``listing`` the goroutines of the streams that began with a list.
     """
 
     times: dict[int, list[int]] = field(default_factory=dict)
@@ -58,6 +58,7 @@ class Chains:
     ended: dict[int, list[int | None]] = field(default_factory=dict)
     streams: dict[int, list[int]] = field(default_factory=dict)
     children: dict[int, list[int]] = field(default_factory=dict)
+    listing: set[int] = field(default_factory=set)
     blind: list[tuple[int, int]] = field(default_factory=list)
 
     def is_blind(self, activation: Activation) -> bool:
@@ -169,6 +170,10 @@ class _Walk:
         serving = self._serving.get(goid) if goid else None
         if wait in AWAITING and self._is_answer(goid, cause, woken, wait):
             return
+        if self._stream.get(goid) == goid and self._rules.is_list(
+            self._code.stack(stack_id, start)
+        ):
+            self.chains.listing.add(goid)
         if serving is not None:
             serving.readied.append((stack_id, start, woken))
         self._hand(ts, woken, cause, woken if wait == "stream" else self._stream.get(goid, 0))

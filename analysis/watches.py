@@ -134,6 +134,16 @@ class Watches:
         last = bisect_right(events, end_ns, key=lambda event: event.ts_ns)
         return [event for event in events[first:last] if event.kind in CHANGES]
 
+    @cached_property
+    def _listed_ns(self) -> dict[int, int]:
+        """When the list was complete with which a stream began: at its first bookmark."""
+        ends: dict[int, int] = {}
+        for goid in self._chains.listing:
+            events = self._of_stream.get(goid, [])
+            marks = [event.ts_ns for event in events if event.kind == "BOOKMARK"]
+            ends[goid] = min(marks, default=events[-1].ts_ns if events else 0)
+        return ends
+
     def _plain(self, type_name: str) -> Cause:
         rule = self._rules.event("informer_change")
         return Cause(rule.origin, rule.cause, type_name, "", *self._place)
@@ -141,6 +151,11 @@ class Watches:
     def _cause(self, event: Event) -> Cause:
         rule = self._rules.event(RULES.get(event.kind, "informer_change"))
         subject, detail = self._types.get(event.goid, event.type_name), ""
+        if event.kind in (*CHANGES, "BOOKMARK") and event.ts_ns <= self._listed_ns.get(
+            event.goid, 0
+        ):
+            listed = self._rules.event("informer_initial")
+            return Cause(listed.origin, listed.cause, subject, "", *self._place)
         if event.kind in CHANGES:
             subject = f"{event.type_name} {event.kind}".strip()
             names = (self._strings.get(part, "") for part in event.key)

@@ -1,9 +1,10 @@
 """Makes operators that nobody has seen: names, lines, period and mechanism are drawn from a seed.
 
-    build/venv/bin/python tests/blind.py SEED [requeue|resync|ticker [STYLE]]
+    build/venv/bin/python tests/blind.py SEED [MECHANISM [STYLE]]
 
-The sources come from tests/operators/blind/*.tmpl. The same seed gives the same names and period
-with any mechanism.
+The sources come from tests/operators/blind: a frame of two files, and for each style of a mechanism
+a fragment, MECHANISM/STYLE.tmpl. It goes to the mechanism's place in the frame; what follows a line
+"----- PLACE" goes there. The same seed gives the same names and period with any mechanism.
 """
 
 import argparse
@@ -20,7 +21,29 @@ ROOT = Path(__file__).resolve().parent.parent
 OPERATORS = ROOT / "tests" / "operators"
 TEMPLATES = OPERATORS / "blind"
 GO = ROOT / "build" / "go"
-MECHANISMS = ("requeue", "resync", "ticker")
+# Where the fragment of each mechanism goes, and whether the operator keeps a diary.
+MECHANISMS = {
+    "requeue": ("body", False),
+    "resync": ("caching", False),
+    "ticker": ("setup", False),
+    "wrapped": ("body", True),
+    "again": ("body", True),
+    "failing": ("body", True),
+    "chain": ("body", True),
+    "timer": ("loop", True),
+    "sleep": ("loop", True),
+    "afterfunc": ("loop", True),
+    "waituntil": ("loop", True),
+    "cron": ("loop", True),
+    "asking": ("loop", True),
+    "leader": ("options", True),
+    # What happens to these comes from outside.
+    "touched": ("", True),
+    "scraped": ("", True),
+    "probed": ("", True),
+}
+# Their fragments hand objects over in a channel.
+OWN_WATCH = ("ticker", "timer", "sleep", "afterfunc", "waituntil", "cron", "asking")
 # Client-go raises a resync below 1 s, which controller-runtime may have shortened by a tenth.
 PERIOD_MS = range(1200, 2200)
 
@@ -32,9 +55,10 @@ VERBS = (TEMPLATES / "verbs.txt").read_text().split()
 class Truth:
     """What is to be found out about a blind operator.
 
-    line is that of the return statement that asks for the requeue, of the one that arms the ticker,
-    or of the one that sets the SyncPeriod; waiting_line is where the ticker's goroutine waits (else
-    0). Both are in function and file, written as Go's symbol table writes them.
+    lines has file:line of each mark in its sources, written as Go's symbol table writes them: asks
+    is the return statement that asks for the requeue, arms what sets a timer, waits where its
+    goroutine waits, calls a timer's own function, declares what sets the SyncPeriod. All that are
+    told of a requeue, a resync or a ticker are in function, which is empty for other mechanisms.
     """
 
     seed: int
@@ -42,9 +66,7 @@ class Truth:
     style: str
     period_ns: int
     function: str
-    file: str
-    line: int
-    waiting_line: int
+    lines: dict[str, tuple[str, ...]]
     controller: str
     objects: tuple[str, ...]
     folder: Path
@@ -58,10 +80,12 @@ def generate(
     below: Path = ROOT / "build" / "blind",
 ) -> Truth:
     """Draw an operator, write its sources to a folder of its own and build it stripped."""
-    mechanism = mechanism or random.Random(f"{seed}/mechanism").choice(MECHANISMS)
+    mechanism = mechanism or random.Random(f"{seed}/mechanism").choice(list(MECHANISMS))
     names = _names(random.Random(f"{seed}/names"))
+    if mechanism == "cron":  # counts in whole seconds
+        names |= {"period_ns": "2000000000"}
     rng = random.Random(f"{seed}/{mechanism}/layout")
-    style = style or rng.choice(styles(mechanism))
+    style = style or rng.choice(styles(mechanism) or ["quiet"])
     objects = names["quoted_objects"].replace('"', "").split(", ")
 
     folder = below / f"{seed}-{mechanism}"
@@ -72,7 +96,6 @@ def generate(
         ),
     }
     lines = _write(folder, names["module"], sources)
-    file, line = lines[{"requeue": "asks", "resync": "declares", "ticker": "arms"}[mechanism]]
     binary = folder / names["app"]
     _build(folder, binary)
     return Truth(
@@ -81,9 +104,7 @@ def generate(
         style=style,
         period_ns=int(names["period_ns"]),
         function=_function(names, mechanism, style),
-        file=f"{names['module']}/{file}",
-        line=line,
-        waiting_line=lines["waits"][1] if "waits" in lines else 0,
+        lines=lines,
         controller=names["controller"],
         objects=tuple(objects),
         folder=folder,
@@ -119,10 +140,11 @@ def _names(rng: random.Random) -> dict[str, str]:
         "decoy_b": f"{rng.randint(2, 9)} * time.Minute",
         "quoted_objects": ", ".join(f'"{noun()}-{noun()}"' for _ in range(rng.randint(2, 5))),
     }
+    names["sync_ns"] = str(period_ms * rng.choice((2_600_000, 3_400_000, 4_300_000)))
     names["module"] = f"example.com/{noun()}/{names['app']}"
     for local in ("object", "events", "clock", "key", "value", "other"):
         names[local] = noun()
-    for private in ("start", "create", "selector", "helper", "sweep", "problem"):
+    for private in ("start", "create", "selector", "helper", "sweep", "problem", "note"):
         names[private] = verb() + title(noun())
     for constant in ("short", "long", "usual"):
         names[constant] = noun() + title(rng.choice(("delay", "pause", "wait"))) + title(verb())
@@ -147,27 +169,37 @@ def _render(
 
 def _parts(mechanism: str, style: str, rng: random.Random) -> dict[str, str]:
     """Fill the places that depend on the mechanism."""
-    fragment, _, declarations = _fragment(f"{mechanism}/{style}").partition("-----\n")
-    predicates = ["", _fragment("predicates/function")]
+    place, diary = MECHANISMS[mechanism]
+    predicates = ["", _text("predicates/function")]
     if mechanism != "resync":  # an object that didn't change doesn't pass this one
-        predicates.append(_fragment("predicates/changed"))
-    parts = {
-        "body": _fragment("quiet"),
-        "caching": "",
-        "declarations": declarations,
+        predicates.append(_text("predicates/changed"))
+    parts = dict.fromkeys(("caching", "declarations", "diary", "options", "reconciles"), "") | {
+        "body": _text("quiet"),
+        "completes": "r",
         "every": rng.choice(("r.Every", "$usual", "$period")),
+        "limited": _text("limited"),
         "ticker_every": rng.choice(("p.every", "$usual", "$period")),
         "predicates": rng.choice(predicates),
         "setup": "",
         "watches": "",
     }
-    parts[{"requeue": "body", "resync": "caching", "ticker": "setup"}[mechanism]] = fragment
-    if mechanism == "ticker":
-        parts["watches"] = _fragment(rng.choice(("watches/object", "watches/map")))
-    return parts
+    if mechanism in OWN_WATCH:
+        parts["watches"] = _text(rng.choice(("watches/object", "watches/map")))
+    if diary:
+        parts |= {"diary": _text("note"), "reconciles": '$note("reconcile", req.Name)'}
+    if place == "loop":
+        parts |= _fragment("loop", "setup")
+    return parts | (_fragment(f"{mechanism}/{style}", place) if place else {})
 
 
-def _fragment(name: str) -> str:
+def _fragment(name: str, place: str) -> dict[str, str]:
+    """The pieces of a fragment by the places where they go, the first to its mechanism's."""
+    first, *others = re.split(r"(?m)^----- (\w+)\n", _text(name))
+    pieces = {place: first, **dict(zip(others[::2], others[1::2], strict=True))}
+    return {where: piece.rstrip("\n") for where, piece in pieces.items()}
+
+
+def _text(name: str) -> str:
     return (TEMPLATES / f"{name}.tmpl").read_text().rstrip("\n")
 
 
@@ -202,7 +234,7 @@ def _without_unused_imports(text: str) -> str:
 
     def used(line: str) -> bool:
         match = re.fullmatch(r'\t(?:(\w+) )?"(?:.*/)?([^"/]+)"', line)
-        return match is None or re.search(rf"\b{match[1] or match[2]}\.", code) is not None
+        return match is None or re.search(rf"\b{match[1] or match[2]}\.[A-Z]", code) is not None
 
     return "\n".join(filter(used, imports.splitlines())) + "\n)\n" + code
 
@@ -210,6 +242,8 @@ def _without_unused_imports(text: str) -> str:
 def _function(names: dict[str, str], mechanism: str, style: str) -> str:
     if mechanism == "resync":
         return f"main.{names['start']}"
+    if mechanism not in ("requeue", "ticker"):
+        return ""
     receiver, method = names["Reconciler"], "Reconcile"
     if (mechanism, style) == ("ticker", "runnable"):
         receiver, method = names["Poller"], "Start"
@@ -220,20 +254,20 @@ def _function(names: dict[str, str], mechanism: str, style: str) -> str:
     return f"{names['module']}/{names['package']}.(*{receiver}).{method}"
 
 
-def _write(folder: Path, module: str, sources: dict[Path, str]) -> dict[str, tuple[Path, int]]:
-    """Write the module without the markers; returns file and line of each marker."""
+def _write(folder: Path, module: str, sources: dict[Path, str]) -> dict[str, tuple[str, ...]]:
+    """Write the module without the markers; returns file:line of each marker."""
     shutil.rmtree(folder, ignore_errors=True)
-    places: dict[str, tuple[Path, int]] = {}
+    lines: dict[str, tuple[str, ...]] = {}
     for path, text in sources.items():
         for number, line in enumerate(text.splitlines(), start=1):
             if found := re.search(r" //@(\w+)$", line):
-                places[found[1]] = (path, number)
+                lines[found[1]] = (*lines.get(found[1], ()), f"{module}/{path}:{number}")
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(re.sub(r"(?m) //@\w+$", "", text))
     requirements = (OPERATORS / "go.mod").read_text()
     (folder / "go.mod").write_text(re.sub(r"(?m)^module .*", f"module {module}", requirements))
     shutil.copy(OPERATORS / "go.sum", folder)
-    return places
+    return lines
 
 
 def _build(folder: Path, binary: Path) -> None:

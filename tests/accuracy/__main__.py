@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from tests import fixtures, versions
+from tests import blind, fixtures, versions
 from tests.accuracy import blind_sources, matrix, session
 from tests.accuracy.judge import Tally
 from tests.accuracy.sources import SOURCES
@@ -27,7 +27,7 @@ Row = TypeVar("Row", Source, versions.Build)
 # The version that is judged, and what opens the truth in a folder.
 Verdict = tuple[str, Callable[[Path], Tally]]
 BLIND_FOLDER = fixtures.ROOT / "build" / "blind"
-BLIND = 8
+BLIND = len(blind.MECHANISMS)
 AT_ONCE = 8
 PLAIN_AT_ONCE = 4
 

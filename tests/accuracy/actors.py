@@ -100,7 +100,7 @@ def provoke(
         with _scavenger(actor, operator):
             yield
         return
-    if source.actor in ("toucher", "slow-toucher"):
+    if source.actor.endswith("toucher"):
         with _toucher(source, actor, operator, cluster):
             yield
         return
@@ -135,9 +135,11 @@ def provoke(
 def _toucher(
     source: Source, actor: Actor, operator: fixtures.Operator, cluster: fixtures.Cluster
 ) -> Iterator[None]:
-    period_s = source.period_s * (2.65 if source.actor == "slow-toucher" else 1)
+    period_s = source.period_s * (1 if source.actor == "toucher" else 2.65)
     log = operator.log.with_suffix(".toucher")
     argv = [f"--kubeconfig={cluster.kubeconfig}", f"--namespace={operator.namespace}"]
+    if source.actor == "thing-toucher":
+        argv += ["--api-version=demo.example.com/v1", "--kind=Thing"]
     with fixtures.running_program(
         [fixtures.program_path("toucher"), *argv, f"--period={period_s}s"], log
     ):

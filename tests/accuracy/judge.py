@@ -59,6 +59,8 @@ class Lines:
         arms = self.marks.get("arms", ())
         if location_kind == "returned":
             return self.marks.get("asks", ())
+        if location_kind == "callback":
+            return self.marks.get("calls", arms)
         return self.marks.get("waits", arms) if location_kind == "waiting" else arms
 
 
@@ -114,14 +116,6 @@ def counted(frame: pd.DataFrame, expected: Wakes, lines: Lines, window: Moment) 
     extra = len(own) - int(count * (1 + slack)) - 1
     tally.add(UNKNOWN, f"nothing ({expected.cause})", max(0, missing))
     tally.add(WRONG, f"{expected.cause} too often", max(0, extra))
-    return tally
-
-
-def some(frame: pd.DataFrame, expected: Wakes, window: Moment) -> Tally:
-    """Judge wake-ups of which it's only known that there are some."""
-    tally = Tally()
-    own = frame[(frame.cause == expected.cause) & frame.ts_ns.between(*window)]
-    tally.add(UNKNOWN if own.empty else RIGHT, f"nothing ({expected.cause})")
     return tally
 
 

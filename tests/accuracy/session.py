@@ -91,10 +91,13 @@ def verdict(source: Source, folder: Path) -> Tally:
     for wakes in source.wakes:
         expected = replace(wakes, subject=wakes.subject.format(peer=facts.peer))
         if expected.at.startswith(("every", "about")):
-            tally += judge.counted(tables["wakeups"], expected, lines, window)
+            told = judge.counted(tables["wakeups"], expected, lines, window)
         else:
             moments = _moments(expected, facts, folder, notes)
-            tally += judge.wakeups(tables["wakeups"], expected, moments, lines, window)
+            told = judge.wakeups(tables["wakeups"], expected, moments, lines, window)
+        if not told.judged:
+            told.add(judge.UNKNOWN, f"never provoked ({expected.cause}, {expected.at})")
+        tally += told
     if source.reconciles:
         truths = _truths(source, notes, tables["reconciles"])
         tally += judge.reconciles(

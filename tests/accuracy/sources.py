@@ -81,32 +81,21 @@ SOURCES = (
         seconds=130,
         least_s=62,
     ),
-    # The second watch of each round asks for a version that the API server has forgotten.
+    # The second watch of each round asks for a version that the API server doesn't know any more:
+    # the 410 comes with the answer. What changes before the next list comes with that list.
     Source(
         "gone",
         "gone",
         wakes=(
             Wakes(
                 "client-go",
-                "informer.rewatch",
-                "descriptor",
-                at="audit watch complete configmaps timeoutSeconds=2&",
-            ),
-            Wakes(
-                "client-go",
-                "informer.relist",
-                "descriptor",
-                at="audit watch complete configmaps resourceVersion=1&",
-            ),
-            Wakes(
-                "client-go",
                 "informer.relist",
                 "timer",
-                at="audit watch received configmaps sendInitialEvents=true",
+                at="audit watch received things sendInitialEvents=true",
             ),
         ),
         reconciles="replay",
-        actor="slow-toucher",
+        actor="thing-toucher",
         seconds=130,
         least_s=62,
     ),

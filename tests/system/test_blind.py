@@ -1,6 +1,7 @@
 """Operators that nobody has seen: whowoke gets a pid, the truth is opened after the verdict.
 
-Names, lines, period and mechanism come from a seed. WHOWOKE_SEED repeats a run.
+Names, lines, period and mechanism come from a seed. WHOWOKE_SEED repeats a run. `make accuracy`
+draws more of them.
 """
 
 import os
@@ -8,10 +9,12 @@ import random
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from tests import blind, fixtures
+from tests.accuracy import blind_sources, session
 from tests.system.conftest import Edge, Recorder, Recording, quiet_edge
 
 PERIODS = 21
@@ -21,8 +24,10 @@ EXPECTED = {
     "resync": ("client-go", "informer.resync", ""),
     "ticker": ("operator", "operator.ticker", "waiting"),
 }
-# (seed, mechanism): None lets the seed draw it; the same names once with each mechanism.
-CASES = [(SEED, "requeue"), (SEED, "resync"), (SEED, "ticker"), (SEED + 1, None)]
+# The same names once with each mechanism.
+CASES = [(SEED, mechanism) for mechanism in EXPECTED]
+# Mechanisms are drawn from these seeds.
+DRAWN = range(SEED + 1, SEED + 6)
 
 
 @dataclass(frozen=True)
@@ -101,5 +106,18 @@ def test_the_verdict_names_mechanism_function_line_and_period(
         return
     assert verdict["location_kind"] == location_kind
     assert verdict["function"] == truth.function
-    line = truth.line if truth.mechanism == "requeue" else truth.waiting_line
-    assert verdict["location"] == f"{truth.file}:{line}"
+    assert verdict["location"] in truth.lines["asks" if truth.mechanism == "requeue" else "waits"]
+
+
+def test_every_wakeup_of_a_drawn_mechanism_is_named(
+    cluster: fixtures.Cluster, tmp_path: Path
+) -> None:
+    """Wake-up by wake-up and reconcile by reconcile, against the operator's own diary."""
+    print(f"seeds {DRAWN}")
+    truths = [blind.generate(seed, below=tmp_path / "sources") for seed in DRAWN]
+    sources = [blind_sources.source(truth) for truth in truths]
+    session.record(sources, cluster, tmp_path, len(sources))
+    for source in sources:
+        tally = session.verdict(source, tmp_path / source.name)
+        print(f"{source.name}: {tally.right} of {tally.judged} are right")
+        assert tally.right == tally.judged >= 10, (source.name, tally.said)

@@ -55,6 +55,15 @@ def test_a_waiting_line_is_not_an_arming_line() -> None:
     assert judged([wakeup(1000, location=waits)], [1001]) == (0, 1, 0)
 
 
+def test_a_callback_has_its_functions_line_and_no_line_of_the_standard_library() -> None:
+    lines = Lines(LINES.marks | {"calls": ("/loop/main.go:12",)})
+    moments = [(940 * MS, 1002 * MS)]
+    for location, verdict in (("loop/main.go:12", 1), ("loop/main.go:7", 0), ("context.go:652", 0)):
+        row = wakeup(1000, location=f"example.com/{location}", location_kind="callback")
+        tally = judge.wakeups(pd.DataFrame([row]), TICKER, moments, lines, WINDOW)
+        assert (tally.right, tally.wrong) == (verdict, 1 - verdict)
+
+
 def test_counted_wakeups_may_be_neither_too_many_nor_too_few() -> None:
     expected = Wakes("operator", "operator.ticker", "timer", at="every 1s")
     for count, verdict in ((10, (10, 0, 0)), (15, (11, 4, 0)), (5, (5, 0, 3))):

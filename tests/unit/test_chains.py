@@ -95,6 +95,16 @@ def test_a_timeout_while_waiting_for_an_answer_is_a_cause_of_its_own():
     assert cause(c, 10, 5) == 1
 
 
+def test_who_closes_an_answer_unread_awaits_it_and_is_not_the_reader():
+    c = Synthetic()
+    c.at(1).fire(10, IN_POLLER)
+    c.at(3).descriptor(50, ("internal/poll.runtime_pollWait", "net/http.(*persistConn).readLoop"))
+    # The function that waits until the reader is done is a closure of the reader.
+    closes = ("net/http.(*persistConn).readLoop.func2", "net/http.(*bodyEOFSignal).Close")
+    c.ready(50, 10, ("runtime.chanrecv1", *closes, "main.ask@9"))
+    assert cause(c, 10, 4) == 0
+
+
 def test_a_connection_that_is_being_opened_is_awaited_by_who_opens_it():
     c = Synthetic()
     c.at(1).fire(10, IN_RENEW)

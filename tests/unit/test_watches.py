@@ -190,6 +190,21 @@ def test_a_change_that_a_relist_found_is_no_watch_event():
     assert analyse(c)["reconciles"]["causes"][0] == "informer.relist"
 
 
+def test_a_stream_begins_with_the_list_if_the_informer_asked_for_it():
+    """What comes up to the first bookmark is a list; after it, the same stream is a watch."""
+    in_list = ("runtime.selectgo", "k8s.io/client-go/tools/cache.(*Reflector).watchList", "go")
+    c = Synthetic()
+    streamed(c, 5, ("ADDED", "*v1.Pod", "a"), ("BOOKMARK", "*v1.Pod"))
+    c.ready(STREAM, 61, in_list)
+    handled(c, "a")
+    c.reconcile("a")
+    streamed(c, 500, ("ADDED", "*v1.Pod", "b"))
+    handled(c, "b")
+    c.reconcile("b")
+    assert wakeups(c)["cause"].tolist() == ["informer.relist", "watch.event"]
+    assert analyse(c)["reconciles"]["causes"].tolist() == ["informer.relist", "watch.event"]
+
+
 def test_a_change_that_the_operator_polled_for_is_its_ticker():
     """A watch made up by the operator: it polls and sends events to the informer."""
     c = Synthetic()

@@ -1,6 +1,6 @@
 // Command gone has an informer whose watches the API server is asked to end after a period. The next
-// watch asks for what happened since a version that the API server has forgotten, as after a long
-// silence: 410 Gone.
+// watch asks for what happened since a version that the API server doesn't know any more, as after a
+// long silence: 410 Gone. So its objects are of a kind that is younger than that version.
 package main
 
 import (
@@ -8,9 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/ptr"
@@ -24,6 +27,8 @@ import (
 )
 
 const forgotten = "1"
+
+var thing = schema.GroupVersionKind{Group: "demo.example.com", Version: "v1", Kind: "Thing"}
 
 // listedAt is when the objects were last asked for, in nanoseconds of the wall clock.
 var listedAt atomic.Int64
@@ -40,11 +45,57 @@ type Reconciler struct {
 }
 
 func main() {
-	demo.Main("gone", options, func(_ context.Context, mgr ctrl.Manager, s demo.Settings) error {
+	demo.Main("gone", options, func(ctx context.Context, mgr ctrl.Manager, s demo.Settings) error {
+		direct, err := client.New(mgr.GetConfig(), client.Options{})
+		if err != nil {
+			return err
+		}
+		if err := createThings(ctx, direct, s); err != nil {
+			return err
+		}
 		return ctrl.NewControllerManagedBy(mgr).
-			For(&corev1.ConfigMap{}, builder.WithPredicates(noted())).
+			For(object(thing), builder.WithPredicates(noted())).
 			Complete(&Reconciler{mgr.GetClient()})
 	})
+}
+
+func object(kind schema.GroupVersionKind) *unstructured.Unstructured {
+	made := &unstructured.Unstructured{}
+	made.SetGroupVersionKind(kind)
+	return made
+}
+
+// createThings makes the kind and, once that is served, one for each of the names.
+func createThings(ctx context.Context, direct client.Client, s demo.Settings) error {
+	kind := object(schema.GroupVersionKind{
+		Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition",
+	})
+	kind.SetName("things." + thing.Group)
+	kind.Object["spec"] = map[string]any{
+		"group": thing.Group,
+		"scope": "Namespaced",
+		"names": map[string]any{"plural": "things", "singular": "thing", "kind": thing.Kind},
+		"versions": []any{map[string]any{
+			"name": thing.Version, "served": true, "storage": true,
+			"schema": map[string]any{"openAPIV3Schema": map[string]any{"type": "object"}},
+		}},
+	}
+	if err := direct.Create(ctx, kind); err != nil && !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	for _, name := range s.Names() {
+		made := object(thing)
+		made.SetNamespace(s.Namespace)
+		made.SetName(name)
+		err := wait.PollUntilContextCancel(ctx, 100*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+			err := direct.Create(ctx, made)
+			return err == nil || apierrors.IsAlreadyExists(err), nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func options(s demo.Settings, o *ctrl.Options) {
@@ -80,9 +131,8 @@ func noted() predicate.Predicate {
 	return all
 }
 
-// Reconcile reads the ConfigMap.
+// Reconcile reads the thing.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	demo.Note("reconcile", req.Name)
-	var configMap corev1.ConfigMap
-	return ctrl.Result{}, client.IgnoreNotFound(r.Get(ctx, req.NamespacedName, &configMap))
+	return ctrl.Result{}, client.IgnoreNotFound(r.Get(ctx, req.NamespacedName, object(thing)))
 }

@@ -1,10 +1,12 @@
 // Command handlers reads objects of several kinds from caches. Some of these have event handlers of
-// one controller, of two, of the operator itself, or none at all.
+// one controller, of two, of the operator itself, or none at all; one kind is watched and never read.
 package main
 
 import (
 	"context"
+	"fmt"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -17,7 +19,7 @@ import (
 	"whowoke.test/operators/internal/demo"
 )
 
-// Greeting reads everything that its caches have.
+// Greeting reads nearly everything that its caches have.
 type Greeting struct {
 	client.Client
 	settings demo.Settings
@@ -36,11 +38,15 @@ type Counter struct {
 }
 
 func main() {
-	demo.Main("handlers", nil, func(ctx context.Context, mgr ctrl.Manager, s demo.Settings) error {
+	cached := func(_ demo.Settings, o *ctrl.Options) {
+		o.Client.Cache = &client.CacheOptions{Unstructured: true}
+	}
+	demo.Main("handlers", cached, func(ctx context.Context, mgr ctrl.Manager, s demo.Settings) error {
 		greeting := &Greeting{mgr.GetClient(), s}
 		if err := ctrl.NewControllerManagedBy(mgr).
 			For(&corev1.ConfigMap{}).
 			Owns(&corev1.Secret{}).
+			Owns(&appsv1.Deployment{}).
 			WatchesMetadata(&corev1.Pod{}, &handler.EnqueueRequestForObject{}).
 			Named("greeting").
 			Complete(greeting); err != nil {
@@ -67,8 +73,28 @@ func addOwn(ctx context.Context, mgr ctrl.Manager) error {
 		return err
 	}
 	filter := toolscache.FilteringResourceEventHandler{FilterFunc: all, Handler: &Counter{}}
-	_, err = secrets.AddEventHandler(filter)
-	return err
+	if _, err := secrets.AddEventHandler(filter); err != nil {
+		return err
+	}
+	return addMany(ctx, mgr)
+}
+
+// addMany registers more handlers than a map has in its first place.
+func addMany(ctx context.Context, mgr ctrl.Manager) error {
+	account := &unstructured.Unstructured{}
+	account.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "ServiceAccount"})
+	accounts, err := mgr.GetCache().GetInformer(ctx, account)
+	if err != nil {
+		return err
+	}
+	for i := range 37 {
+		count := func(any) { demo.Note("gone", fmt.Sprint(i)) }
+		functions := toolscache.ResourceEventHandlerFuncs{DeleteFunc: count}
+		if _, err := accounts.AddEventHandler(functions); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func all(any) bool { return true }
@@ -78,7 +104,7 @@ func noteAdd(any) { demo.Note("added", "") }
 // OnUpdate counts.
 func (c *Counter) OnUpdate(_, _ any) { c.seen++ }
 
-// Reconcile lists all kinds.
+// Reconcile lists all kinds but Deployments.
 func (g *Greeting) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	accounts := &unstructured.UnstructuredList{}
 	accounts.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "ServiceAccountList"})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,9 +37,11 @@ func (r *Reader) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	key := types.NamespacedName{Namespace: req.Namespace, Name: api.Child(req.Name)}
-	for _, read := range []func(context.Context, *demo.Pass, types.NamespacedName) error{
-		r.typed, r.unstructured, r.metadata,
-	} {
+	reads := []func(context.Context, *demo.Pass, types.NamespacedName) error{r.typed, r.unstructured, r.metadata}
+	if strings.HasSuffix(req.Name, "2") {
+		reads = append(reads, r.unstructuredLive)
+	}
+	for _, read := range reads {
 		if err := read(ctx, pass, key); err != nil {
 			return ctrl.Result{}, err
 		}
@@ -75,11 +78,14 @@ func (r *Reader) unstructured(ctx context.Context, pass *demo.Pass, key types.Na
 		return err
 	}
 	pass.Listed("cache", "StatefulSet", &statefulSets)
+	return nil
+}
 
+func (r *Reader) unstructuredLive(ctx context.Context, pass *demo.Pass, key types.NamespacedName) error {
 	var role unstructured.Unstructured
 	role.SetAPIVersion("rbac.authorization.k8s.io/v1")
 	role.SetKind("Role")
-	err = r.Get(ctx, key, &role) //@role
+	err := r.Get(ctx, key, &role) //@role
 	pass.Got("api", "Role", key.Name, &role, err)
 	return err
 }

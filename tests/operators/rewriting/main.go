@@ -88,7 +88,7 @@ func (u *Untyped) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 	defer pass.End()
 
 	var configMap corev1.ConfigMap
-	err := u.Get(ctx, req.NamespacedName, &configMap)
+	err := u.Get(ctx, req.NamespacedName, &configMap) //@untyped
 	pass.Got("cache", "ConfigMap", req.Name, &configMap, err)
 	if err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)

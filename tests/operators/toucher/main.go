@@ -1,4 +1,5 @@
-// Command toucher is somebody else: it changes each ConfigMap of a namespace every period.
+// Command toucher is somebody else: it changes each ConfigMap, or object of another kind, of a
+// namespace every period.
 package main
 
 import (
@@ -8,7 +9,8 @@ import (
 	"os"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -16,16 +18,19 @@ import (
 )
 
 func main() {
-	namespace := flag.String("namespace", "", "whose ConfigMaps are changed")
+	namespace := flag.String("namespace", "", "whose objects are changed")
+	version := flag.String("api-version", "v1", "of their kind")
+	kind := flag.String("kind", "ConfigMap", "of what kind they are")
 	period := flag.Duration("period", 15*time.Second, "how often")
 	flag.Parse()
-	if err := run(ctrl.SetupSignalHandler(), *namespace, *period); err != nil {
+	about := schema.FromAPIVersionAndKind(*version, *kind+"List")
+	if err := run(ctrl.SetupSignalHandler(), about, *namespace, *period); err != nil {
 		fmt.Fprintln(os.Stderr, "toucher:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, namespace string, period time.Duration) error {
+func run(ctx context.Context, kind schema.GroupVersionKind, namespace string, period time.Duration) error {
 	direct, err := client.New(ctrl.GetConfigOrDie(), client.Options{})
 	if err != nil {
 		return err
@@ -37,15 +42,16 @@ func run(ctx context.Context, namespace string, period time.Duration) error {
 			return nil
 		case <-ticker.C:
 		}
-		var all corev1.ConfigMapList
-		if err := direct.List(ctx, &all, client.InNamespace(namespace)); err != nil {
+		all := &unstructured.UnstructuredList{}
+		all.SetGroupVersionKind(kind)
+		if err := direct.List(ctx, all, client.InNamespace(namespace)); err != nil {
 			return err
 		}
-		for _, configMap := range all.Items {
-			touched := configMap.DeepCopy()
+		for _, object := range all.Items {
+			touched := object.DeepCopy()
 			demo.Touch(touched)
-			demo.Note("touch", configMap.Name)
-			if err := direct.Patch(ctx, touched, client.MergeFrom(&configMap)); err != nil {
+			demo.Note("touch", object.GetName())
+			if err := direct.Patch(ctx, touched, client.MergeFrom(&object)); err != nil {
 				return err
 			}
 		}

@@ -17,13 +17,16 @@ type Controller struct {
 	store     cache.Store
 	mechanism string
 	period    time.Duration
+	reads     *Reads // what it reads besides the ConfigMap, nil for nothing
 }
 
 // NewController lets an informer fill a queue.
 func NewController(
 	informer cache.SharedIndexInformer, mechanism string, period time.Duration,
 ) *Controller {
-	c := &Controller{newQueue(period), informer.GetStore(), mechanism, period}
+	c := &Controller{
+		queue: newQueue(period), store: informer.GetStore(), mechanism: mechanism, period: period,
+	}
 	handle(informer, cache.ResourceEventHandlerFuncs{
 		AddFunc:    c.enqueue,
 		UpdateFunc: func(_, object interface{}) { c.enqueue(object) },
@@ -81,18 +84,21 @@ func (c *Controller) processNextWorkItem(ctx context.Context) bool {
 		return true
 	}
 	c.queue.Forget(key)
-	if c.mechanism == "requeue" {
+	if c.mechanism == "requeue" || c.mechanism == "reads" {
 		c.queue.AddAfter(key, c.period) //@asks
 	}
 	return true
 }
 
-func (c *Controller) syncHandler(_ context.Context, key string) error {
-	_, name, err := cache.SplitMetaNamespaceKey(key)
+func (c *Controller) syncHandler(ctx context.Context, key string) error {
+	namespace, name, err := cache.SplitMetaNamespaceKey(key)
 	if err != nil {
 		return nil
 	}
 	note("reconcile", name)
+	if c.reads != nil {
+		return c.reads.all(ctx, namespace, name)
+	}
 	if _, exists, err := c.store.GetByKey(key); err != nil || !exists {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	listers "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 )
@@ -28,7 +29,7 @@ const objects = 3
 func main() {
 	kubeconfig := flag.String("kubeconfig", "", "how to reach the API server")
 	namespace := flag.String("namespace", "clientgo", "namespace of the ConfigMaps")
-	mechanism := flag.String("mechanism", "requeue", "requeue, error, resync or ticker")
+	mechanism := flag.String("mechanism", "requeue", "requeue, error, reads, resync or ticker")
 	period := flag.Duration("period", 15*time.Second, "how often each ConfigMap is handled")
 	health := flag.String("health-addr", "127.0.0.1:8081", "address of the probe")
 	_ = flag.String("metrics-addr", "", "ignored")
@@ -48,6 +49,7 @@ func run(
 	if err != nil {
 		return err
 	}
+	config.QPS = 50
 	core, err := corev1client.NewForConfig(config)
 	if err != nil {
 		return err
@@ -61,8 +63,12 @@ func run(
 	}
 	source := cache.NewListWatchFromClient(
 		core.RESTClient(), "configmaps", namespace, fields.Everything())
-	informer := cache.NewSharedIndexInformer(source, &corev1.ConfigMap{}, resync, cache.Indexers{})
+	indexers := cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc}
+	informer := cache.NewSharedIndexInformer(source, &corev1.ConfigMap{}, resync, indexers)
 	controller := NewController(informer, mechanism, period)
+	if mechanism == "reads" {
+		controller.reads = &Reads{listers.NewConfigMapLister(informer.GetIndexer()), core}
+	}
 	go informer.Run(ctx.Done())
 	if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
 		return ctx.Err()

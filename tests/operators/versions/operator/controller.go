@@ -21,15 +21,24 @@ type Reconciler struct {
 	client.Client
 	After time.Duration
 	Mixed bool
+	Reads *Reads // what it reads besides the ConfigMap, nil for nothing
 	calls sync.Map
 }
 
 // Reconcile asks to be called again if After is set; if Mixed, by an error and Requeue in between.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	note("reconcile", req.Name)
+	if r.Reads != nil {
+		noteFact("begin", fact{})
+	}
 	var configMap corev1.ConfigMap
 	if err := r.Get(ctx, req.NamespacedName, &configMap); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.Reads != nil {
+		if err := r.Reads.all(ctx, r.Client, &configMap); err != nil {
+			return ctrl.Result{}, err
+		}
 	}
 	if r.After == 0 {
 		return ctrl.Result{}, nil

@@ -35,7 +35,7 @@ type Settings struct {
 func main() {
 	var s Settings
 	flag.StringVar(&s.Namespace, "namespace", "operator", "namespace of ConfigMaps and lease")
-	flag.StringVar(&s.Mechanism, "mechanism", "requeue", "requeue, mixed, resync or ticker")
+	flag.StringVar(&s.Mechanism, "mechanism", "requeue", "requeue, mixed, reads, resync or ticker")
 	flag.DurationVar(&s.Period, "period", 15*time.Second, "how often each ConfigMap is reconciled")
 	flag.StringVar(&s.MetricsAddr, "metrics-addr", "127.0.0.1:8080", "address of the metrics")
 	flag.StringVar(&s.HealthAddr, "health-addr", "127.0.0.1:8081", "address of the probes")
@@ -81,6 +81,8 @@ func run(s Settings) error {
 	switch s.Mechanism {
 	case "requeue", "mixed":
 		reconciler.After, reconciler.Mixed = s.Period, s.Mechanism == "mixed"
+	case "reads":
+		reconciler.After, reconciler.Reads = s.Period, &Reads{direct}
 	case "ticker":
 		if err := mgr.Add(&Poller{s, events}); err != nil {
 			return err

@@ -1,0 +1,73 @@
+// Command elsewhere checks what Kubernetes knows nothing of: a file, a web page, another program.
+package main
+
+import (
+	"context"
+	"flag"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"whowoke.test/operators/internal/demo"
+)
+
+// Checker asks somebody else for each ConfigMap: whom depends on its name.
+type Checker struct {
+	client.Client
+	File   string
+	URL    string
+	Period time.Duration
+}
+
+func main() {
+	file := flag.String("file", "", "file that is read (required)")
+	url := flag.String("url", "", "page that is asked for (required)")
+	demo.Main("elsewhere", nil, func(_ context.Context, mgr ctrl.Manager, s demo.Settings) error {
+		checker := &Checker{mgr.GetClient(), *file, *url, s.Period}
+		return ctrl.NewControllerManagedBy(mgr).For(&corev1.ConfigMap{}).Named("elsewhere").Complete(checker)
+	})
+}
+
+// Reconcile checks.
+func (c *Checker) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	pass := demo.Begin("elsewhere", req)
+	defer pass.End()
+
+	var configMap corev1.ConfigMap
+	err := c.Get(ctx, req.NamespacedName, &configMap) //@configmap
+	pass.Got("cache", "ConfigMap", req.Name, &configMap, err)
+	if err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	var answer []byte
+	switch {
+	case strings.HasSuffix(req.Name, "0"):
+		answer, err = os.ReadFile(c.File) //@file
+	case strings.HasSuffix(req.Name, "1"):
+		answer, err = c.page(ctx)
+	default:
+		answer, err = exec.CommandContext(ctx, "cat", c.File).Output() //@program
+	}
+	pass.Asked(string(answer))
+	return ctrl.Result{RequeueAfter: c.Period}, err //@asks
+}
+
+func (c *Checker) page(ctx context.Context) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/state?token=secret", nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request) //@page
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(response.Body)
+}
