@@ -1,6 +1,7 @@
 # make demo    record the demo operators and say what wakes them
 # make test    lint, then all tests
 # make accuracy    every source of wake-ups, on every version: about an hour the first time
+# make vm-test    tests and a recording in a virtual machine; GUEST=trixie for another kernel
 # make fixtures / lint / venv / go / clean
 # A fresh Debian 12 or Ubuntu 24.04 as root needs nothing but make.
 
@@ -31,6 +32,7 @@ GO_BUILD = $(CURDIR)/build/go build -v -trimpath -buildvcs=false
 STRIP := -ldflags='-s -w'
 
 .PHONY: demo test accuracy lint fixtures selected-versions venv go system test-tools database clean
+.PHONY: vm-test vm-tools
 
 demo: venv fixtures $(if $(filter poller,$(DEMO)),database)
 	$(BIN)/python -m tests.demo --period $(PERIOD) --seconds $(SECONDS) $(DEMO)
@@ -44,7 +46,8 @@ lint: venv go build/mypy/whowoke
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p whowoke
-	$(BIN)/mypy tests/fixtures.py tests/blind.py tests/versions.py tests/recording.py tests/accuracy
+	$(BIN)/mypy tests/fixtures.py tests/blind.py tests/versions.py tests/recording.py tests/accuracy \
+	  tests/api.py tests/blind_poller.py tests/passes.py tests/redis_server.py tests/scene.py
 	$(BIN)/lint-imports
 	unformatted="$$("$$(build/go env GOROOT)/bin/gofmt" -l tests)"; \
 	  [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }
@@ -55,6 +58,13 @@ fixtures: $(PROGRAMS:%=build/bin/%) selected-versions
 accuracy: venv test-tools fixtures
 	$(BIN)/python -m tests.versions
 	$(BIN)/python -m tests.accuracy $(ACCURACY)
+
+GUEST ?= bookworm
+VM_PROGRAMS := cluster timers timers-unstripped requeue resync ticker
+
+# Ends with make, also when that is killed.
+vm-test: venv vm-tools $(VM_PROGRAMS:%=build/bin/%)
+	setpriv --pdeathsig TERM -- $(BIN)/python -m tests.vm $(GUEST)
 
 venv: build/venv/installed
 
@@ -81,6 +91,13 @@ database:
 
 test-tools: database
 	@{ command -v bpftrace && command -v gcc; } >/dev/null || { $(APT_INSTALL) bpftrace gcc libc6-dev; }
+
+VM_TOOLS := vagrant virsh qemu-system-x86_64 qemu-img mmdebstrap extlinux sfdisk mke2fs dnsmasq slirp4netns rsync ssh
+VM_PACKAGES := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils \
+  mmdebstrap extlinux syslinux-common fdisk e2fsprogs dnsmasq-base slirp4netns rsync openssh-client
+
+vm-tools:
+	@command -v $(VM_TOOLS) | awk 'END { exit NR != $(words $(VM_TOOLS)) }' || { $(APT_INSTALL) $(VM_PACKAGES); }
 
 build/venv/installed: pyproject.toml | system
 	$(PYTHON) -m venv --system-site-packages build/venv
@@ -125,9 +142,12 @@ build/bin/gotrace: tests/gotrace/main.go tests/gotrace/go.mod tests/gotrace/go.s
 	@cd tests/gotrace && $(GO_BUILD) $(STRIP) -o $(CURDIR)/$@ . 2>&1 | $(COUNT)
 	@touch $@
 
-OPERATOR_SOURCES := $(shell find tests/operators -name versions -prune -o -name '*.go' -print) tests/operators/go.mod tests/operators/go.sum
+# An operator is linked again only for its own sources or for what all share.
+.SECONDEXPANSION:
+SHARED_SOURCES := $(shell find tests/operators/internal -name '*.go') tests/operators/go.mod tests/operators/go.sum
+own_sources = $(shell find tests/operators/$(1) -name '*.go')
 
-$(OPERATORS:%=build/bin/%): $(OPERATOR_SOURCES) | build/go
+$(OPERATORS:%=build/bin/%): build/bin/%: $$(call own_sources,$$*) $(SHARED_SOURCES) | build/go
 	@echo "building $@"
 	@mkdir -p $(@D)
 	@cd tests/operators && $(GO_BUILD) $(STRIP) -o $(CURDIR)/$@ ./$(@F) 2>&1 | $(COUNT)
@@ -137,7 +157,7 @@ $(OPERATORS:%=build/bin/%): $(OPERATOR_SOURCES) | build/go
 selected-versions: | build/go build/venv/installed
 	@$(BIN)/python -m tests.versions --selected
 
-$(UNSTRIPPED:%=build/bin/%-unstripped): $(OPERATOR_SOURCES) | build/go
+$(UNSTRIPPED:%=build/bin/%-unstripped): build/bin/%-unstripped: $$(call own_sources,$$*) $(SHARED_SOURCES) | build/go
 	@echo "building $@"
 	@mkdir -p $(@D)
 	@cd tests/operators && $(GO_BUILD) -o $(CURDIR)/$@ ./$(@F:%-unstripped=%) 2>&1 | $(COUNT)

@@ -12,23 +12,27 @@ SYSCALLS = {
     0: "read",
     1: "write",
     3: "close",
+    17: "pread64",
     24: "sched_yield",
     35: "nanosleep",
     42: "connect",
     44: "sendto",
     45: "recvfrom",
+    61: "wait4",
     202: "futex",
     230: "clock_nanosleep",
     232: "epoll_wait",
     233: "epoll_ctl",
+    247: "waitid",
+    257: "openat",
     281: "epoll_pwait",
     288: "accept4",
     441: "epoll_pwait2",
 }
 # Their first argument is a descriptor.
-DESCRIPTOR_CALLS = (0, 1, 3, 42, 44, 45, 232, 233, 281, 288, 441)
+DESCRIPTOR_CALLS = (0, 1, 3, 17, 42, 44, 45, 232, 233, 281, 288, 441)
 # Their result is a number of bytes.
-MOVING_CALLS = (0, 1, 44, 45)
+MOVING_CALLS = (0, 1, 17, 44, 45)
 # An accepted connection has another descriptor than the call, a closed one no peer after it.
 ACCEPT4, CLOSE = 288, 3
 

@@ -1,6 +1,8 @@
 """What a capture holds, without interpreting it."""
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from whowoke.analysis import chunks
@@ -42,9 +44,31 @@ def describe(facts: dict[str, Any]) -> str:
     lines += ["", f"{total:,} records, {lost:,} lost"]
     lines += [f"  {name:<20}{count:>12,}" for name, count in facts["records"].items()]
     lines += [f"  lost: {kind:<14}{count:>12,}" for kind, count in facts["losses"].items()]
+    informers = list(_informers(facts["metadata"].get("informers")))
+    lines += ["", "informers of the caches", *informers] if informers else []
     lines += ["", "metadata"]
     lines += [f"  {key}: {_short(value)}" for key, value in facts["metadata"].items()]
     return "\n".join(lines)
+
+
+def _informers(rows: Any) -> Iterator[str]:
+    """For each its kind, and of its event handlers type or function and the queue they add to."""
+    for row in rows if isinstance(rows, list) else ():
+        if not isinstance(row, dict):
+            continue
+        version = "/".join(str(row[name]) for name in ("group", "version") if row.get(name))
+        handlers = row.get("handlers")
+        told = "handlers aren't known"
+        if isinstance(handlers, list):
+            counts = Counter(_handler(handler) for handler in handlers)
+            told = "; ".join(f"{count} of {name}" for name, count in counts.items())
+        yield f"  {row.get('kind')} {version}: {told or 'no event handler'}"
+
+
+def _handler(handler: Any) -> str:
+    known = handler if isinstance(handler, dict) else {}
+    queue = known.get("queue")
+    return str(known.get("type")) + (f", queue {queue:#x}" if isinstance(queue, int) else "")
 
 
 def _short(value: Any) -> str:

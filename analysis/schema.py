@@ -276,6 +276,7 @@ GO_RECORDS = (
             _hash("controller", "name of the controller"),
             _address("method", "the Reconcile that its interface leads to"),
             _address("closure", "of a reconcile.Func its function"),
+            _address("controller_object", "the Controller"),
         ),
     ),
     Record(
@@ -352,7 +353,7 @@ GO_RECORDS = (
         54,
         "cache_read",
         "go",
-        "an informer's store was asked for one object or for a list",
+        "somebody else than an informer asks its store for one object or for a list",
         (
             _address("reader", "the CacheReader that asked, 0 for a lister of client-go"),
             Field("object_type", "<u8", "type", "Go type of the object or the first one, 0: none"),
@@ -362,7 +363,11 @@ GO_RECORDS = (
             _hash("resource_version", "of one object; 0 where it can't be read"),
             Field("versions", "<u8", "sum", "over the resourceVersions of a list, 0: not known"),
             Field(
-                "pointers", "<u8", "sum", "over the addresses of what the store has, 0: not known"
+                "pointers",
+                "<u8",
+                "sum",
+                "over the addresses of what the store has, which Go reuses after a collection; "
+                "0: not known",
             ),
             _hash("stack", "who reads"),
         ),

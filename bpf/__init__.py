@@ -4,7 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 # The order in which the parts make one translation unit.
-_COMMON = ("events.h", "maps.h")
+_COMMON = ("events.h", "maps.h", "objects.h")
 _KERNEL = ("sched.c", "syscalls.c")
 
 

@@ -100,8 +100,8 @@ struct ww_reconcile_start {
     WW_GO_HEADER;
     u64 queue, metrics;
     WW_KEY;
-    u64 controller, method, closure;
-    u64 pad[2];
+    u64 controller, method, closure, controller_object;
+    u64 pad[1];
 };
 struct ww_reconcile_return {
     WW_GO_HEADER;

@@ -96,13 +96,21 @@ static inline struct ww_thread *this_thread(void)
     return threads.lookup(&tid);
 }
 
+/* Whether a loop goes on, in a form in which the compiler keeps the bound that the verifier needs. */
+static inline u32 below(u32 index, u32 count)
+{
+    asm volatile("" : "+r"(index));
+    return index < count;
+}
+
 /* 64 bits over whole words: the tail of the last word must be zero. 0 stands for nothing. */
 static inline u64 hash_words(struct ww_text *text, u32 kind, u32 length)
 {
     u64 *words = (u64 *)text->data;
     u64 hash = 0x9e3779b97f4a7c15ULL + kind;
-    for (int i = 0; i < WW_TEXT_BYTES / 8; i++) {
-        if (i * 8 >= length)
+#pragma clang loop unroll(disable)
+    for (u32 i = 0; i < WW_TEXT_BYTES / 8; i++) {
+        if (!below(i * 8, length))
             break;
         hash = (hash ^ words[bounded(i, WW_TEXT_BYTES / 8)]) * 0x9e3779b97f4a7c15ULL;
         hash ^= hash >> 29;

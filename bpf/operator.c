@@ -175,6 +175,7 @@ int on_reconcile_start(struct pt_regs *ctx)
     e->controller = controller_hash;
     e->method = read_u64(itab + ITAB_FUN);
     e->closure = read_u64(data);
+    e->controller_object = controller;
     go_submit(e);
     return 0;
 }

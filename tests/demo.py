@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests import fixtures
+from tests import api, fixtures, redis_server
 
 FOLDER = fixtures.ROOT / "build" / "demo"
 WHOWOKE = (sys.executable, "-m", "whowoke.tracer.cli")
@@ -44,18 +45,44 @@ def main() -> None:
         for name in asked.operators:
             arguments = []
             if name in NEED_DATABASE:
-                database = stack.enter_context(fixtures.database(folder / f"{name}-redis"))
+                database = stack.enter_context(redis_server.running_redis(folder / f"{name}-redis"))
                 console.print(f"redis is running at {database.address}")
                 arguments = [f"--database={database.address}"]
             console.print(f"starting the operator {name}, period {asked.period} …")
             running[name] = stack.enter_context(
                 fixtures.operator(name, cluster, period=asked.period, arguments=arguments)
             )
-        record(running, asked.seconds)
+        with disturbed(cluster, running, asked.seconds / 2):
+            record(running, asked.seconds)
     verdicts = {name: tell(name, asked.period) for name in asked.operators}
     path = FOLDER / "verdict.json"
     path.write_text(json.dumps(verdicts, indent=2) + "\n")
     console.print(f"captures, CSV tables and verdict.json are in {FOLDER.relative_to(Path.cwd())}")
+
+
+@contextmanager
+def disturbed(
+    cluster: fixtures.Cluster, running: dict[str, fixtures.Operator], seconds: float
+) -> Iterator[None]:
+    """Let somebody else change something that a poller reads, once."""
+
+    def scale(namespace: str) -> None:
+        name = f"{namespace}-0-db"
+        change = api.Api(cluster).scale(namespace, name, ready=3)
+        console.print(f"the StatefulSet {name} got ready, version {change.resource_version}")
+
+    timers = [
+        threading.Timer(seconds, scale, [operator.namespace])
+        for name, operator in running.items()
+        if name in NEED_DATABASE
+    ]
+    for timer in timers:
+        timer.start()
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
 
 
 def record(running: dict[str, fixtures.Operator], seconds: int) -> None:

@@ -31,16 +31,22 @@ class Budget:
         elapsed_ns = now_ns - self._checked_ns
         first = self._checked_ns == 0
         self._spent_ns, self._checked_ns = total_ns, now_ns
-        if first or spent_ns <= self._share * elapsed_ns or not self._tiers:
+        # What is being taken off still costs: older kernels need 0.1 s for each probe.
+        if first or self._engine.is_taking_off or not self._tiers:
+            return []
+        if spent_ns <= self._share * elapsed_ns:
             return []
         tier = self._tiers.pop(0)
         sites = self._engine.plan.sites
         programs = {planned.probe.program for planned in sites if planned.probe.tier == tier}
         removed = [program for program in self._engine.attached if program in programs]
-        self._engine.detach(removed)
+        self._engine.take_off(removed)
         return [Loss(now_ns, f"over budget: {program} taken off", 1) for program in removed]
 
     def _costs_ns(self) -> npt.NDArray[np.uint64]:
         """What a hit of each site costs; sites may have been added meanwhile."""
-        kinds = [planned.site.kind for planned in self._engine.plan.sites]
-        return np.array([HIT_COST_NS.get(kind, HIT_COST_NS["other"]) for kind in kinds], "<u8")
+        sites = self._engine.plan.sites
+        costs = [
+            HIT_COST_NS.get(s.site.kind, HIT_COST_NS["other"]) + s.probe.extra_ns for s in sites
+        ]
+        return np.array(costs, "<u8")

@@ -27,6 +27,7 @@ class Drain:
         self.records = 0
         self.lost = 0
         self.readers: set[int] = set()
+        self.controllers: set[int] = set()
         self._engine = engine
         self._program = program
         self._writer = writer
@@ -34,11 +35,20 @@ class Drain:
         self._symbols: set[int] = set()
         self._lost: dict[str, int] = {}
         self._counted_ns = 0
+        self._end_ns = 0
         self._offsets_checked = 0
         self._reconcilers: set[tuple[int, int]] = set()
 
     def step(self) -> None:
         """Drain once; every second count losses, watch the budget and write out."""
+        self._drain()
+        now_ns = time.monotonic_ns()
+        if now_ns - self._counted_ns >= COUNT_INTERVAL_NS:
+            self._counted_ns = now_ns
+            self._count(now_ns, self._budget.check(now_ns))
+            self._writer.flush()
+
+    def _drain(self) -> None:
         batches = [(name, self._engine.rings[name].drain()) for name in ("threads", "go")]
         # After the events: what their hashes stand for was sent before them.
         self._write_texts()
@@ -46,24 +56,27 @@ class Drain:
             self._write_rows(
                 schema.THREAD_RECORDS if name == "threads" else schema.GO_RECORDS, rows
             )
-        now_ns = time.monotonic_ns()
-        if now_ns - self._counted_ns >= COUNT_INTERVAL_NS:
-            self._counted_ns = now_ns
-            self._count(now_ns)
-            self._writer.flush()
 
     def finish(self, end_ns: int, ended: str, sysmon_tid: int | None) -> None:
-        """Detach, drain what is left, write the totals."""
+        """Drain what came before the end, detach, write the totals.
+
+        Detaching may take seconds, in which probes go off one by one: what comes then isn't kept.
+        """
         hits = self._engine.hits()
+        self._drain()
+        detach_ns = time.monotonic_ns()
+        self._count(detach_ns, [])
         self._engine.detach(self._engine.attached)
-        self.step()
-        self._count(time.monotonic_ns())
+        detached_ns = time.monotonic_ns()
+        self._end_ns = end_ns
+        self._drain()
         self._writer.metadata(
             {
                 "end_ns": end_ns,
                 "ended": ended,
                 "sysmon_tid": sysmon_tid,
                 "hits": hits.tolist(),
+                "detach_ns": detached_ns - detach_ns,
                 "skipped": self._engine.skipped(),
                 "offsets_checked": self._offsets_checked,
                 "missing": self._program.plan.missing,
@@ -82,6 +95,7 @@ class Drain:
             self._writer.stacks(stacks)
 
     def _write_rows(self, records: tuple[schema.Record, ...], batch: npt.NDArray[np.void]) -> None:
+        batch = batch[batch["ts_ns"] <= self._end_ns] if self._end_ns else batch
         self.records += len(batch)
         for record in records:
             rows = batch[batch["kind"] == record.kind].view(schema.record_dtype(record))
@@ -90,6 +104,8 @@ class Drain:
                 self._writer.records(record, rows)
                 if record.name == "cache_reader":
                     self.readers |= set(rows["reader"].tolist())
+                elif record.name == "reconcile_start":
+                    self.controllers |= set(rows["controller_object"].tolist())
 
     def _write_symbols(self, rows: npt.NDArray[np.void]) -> None:
         found: dict[int, Frame] = {}
@@ -138,7 +154,7 @@ class Drain:
             self._offsets_checked = CHECKED_ADDRESSES
             return
 
-    def _count(self, now_ns: int) -> None:
+    def _count(self, now_ns: int, taken_off: list[Loss]) -> None:
         lost = self._engine.lost() | {
             f"skipped {name}": count for name, count in self._engine.skipped().items()
         }
@@ -148,7 +164,7 @@ class Drain:
             if count > self._lost.get(kind, 0)
         ]
         self._lost = lost
-        rows += self._budget.check(now_ns)
+        rows += taken_off
         if rows:
             self.lost += sum(row.count for row in rows)
             self._writer.losses(rows)

@@ -8,19 +8,20 @@ that it adds to. client-go's names: tools/cache/shared_informer.go of 0.23 to 0.
 controller-runtime: pkg/internal/source/event_handler.go (pkg/source/internal before 0.15).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, TypeVar
 
 from whowoke.analysis.errors import WhowokeError
+from whowoke.tracer.caches import caches_near, held, readers_of
 from whowoke.tracer.gomaps import entries
 from whowoke.tracer.memory import Changed, Layout, Memory
 from whowoke.tracer.pclntab import FunctionTable
+from whowoke.tracer.program import Program
 from whowoke.tracer.reflection import MAP, POINTER, STRUCT, Types, Value, read_text
-from whowoke.tracer.target import Target
 
-MAX_READERS = 1024
+MAX_READERS, MAX_CONTROLLERS = 1024, 256
 TRIES = 3
 
 _CACHE = "k8s.io/client-go/tools/cache"
@@ -87,6 +88,18 @@ class InformerReader:
         form = _settled(lambda: self._form(reader))
         return Informer(reader, *kind, form or None, _settled(lambda: self._handlers(reader)))
 
+    def readers(self, reconcilers: Sequence[int]) -> frozenset[int] | None:
+        """All readers of the caches that reconcilers read from, None where that can't be told.
+
+        ``reconcilers`` are addresses of interfaces: the field ``Do`` of controllers.
+        """
+        return _settled(lambda: self._readers(reconcilers))
+
+    def _readers(self, reconcilers: Iterable[int]) -> frozenset[int] | None:
+        starts = filter(None, (held(self._types, address) for address in reconcilers))
+        caches = caches_near(starts)
+        return frozenset(r for cache in caches for r in readers_of(cache)) if caches else None
+
     def _kind(self, reader: int) -> tuple[str, str, str]:
         """Group, version and kind: the strings behind ``indexer``, the reader's first field."""
         if self._demanded(reader) != f"{_CACHE}.Indexer":
@@ -122,7 +135,7 @@ class InformerReader:
             raise Changed("a listener without a handler")
         own = held.target() if held.type.kind == POINTER else held
         if own.type.path in _OWN_HANDLERS:
-            name = next(name for name in ("queue", "Queue") if name in own.type.fields)
+            name = "Queue" if "Queue" in own.type.fields else "queue"  # before and since 0.15
             return Handler(own.type.path, own.field(name).data())
         if own.type.kind == STRUCT:
             fields = {name: own.field(name) for name in own.type.fields}
@@ -175,19 +188,32 @@ class InformerReader:
 
 
 def read_informers(
-    target: Target, table: FunctionTable, bias: int, readers: Iterable[int]
-) -> list[dict[str, Any]] | None:
-    """The informers of CacheReaders as the capture's metadata has them: the fields of ``Informer``.
+    program: Program, controllers: Iterable[int], readers: Iterable[int]
+) -> dict[str, Any]:
+    """What the capture's metadata has of informers, by addresses of Controllers and CacheReaders.
 
-    None for a process that has ended.
+    ``informers`` is a list of the fields of ``Informer``, None where nothing is known; it has those
+    of the recorded readers, and all others of the caches that the reconcilers read from.
+    ``informers_complete`` is True if these caches were found and have all recorded readers.
     """
-    types = Types(Memory(target, Layout({})), table.module, bias)
-    informers = InformerReader(types, table, bias)
+    nothing = {"informers": None, "informers_complete": False}
+    if program.table is None:
+        return nothing
+    types = Types(Memory(program.target, Layout({})), program.table.module, program.bias)
+    informers = InformerReader(types, program.table, program.bias)
+    offset = int(program.plan.macros.get("CONTROLLER_DO", "0"), 16)
+    reconcilers = [address + offset for address in sorted(controllers) if offset]
+    recorded = frozenset(sorted(readers)[:MAX_READERS])
     try:
-        found = [informers.read(reader) for reader in sorted(readers)[:MAX_READERS]]
+        cached = informers.readers(reconcilers) if len(reconcilers) <= MAX_CONTROLLERS else None
+        wanted = sorted(recorded | (cached or frozenset()))[:MAX_READERS]
+        found = [asdict(row) for row in map(informers.read, wanted) if row]
     except WhowokeError:
-        return None
-    return [asdict(informer) for informer in found if informer]
+        return nothing
+    if types.is_exhausted or not wanted:
+        return nothing
+    is_complete = cached is not None and recorded <= cached and len(found) == len(cached)
+    return {"informers": found, "informers_complete": is_complete}
 
 
 def _settled(read: Callable[[], T]) -> T | None:

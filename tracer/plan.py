@@ -24,6 +24,7 @@ class Probe:
     function: str
     site: Literal["entry", "return", "after_call"]
     tier: int
+    extra_ns: int = 0
     callee: str = ""
     exclude: str = ""
     more: bool = False

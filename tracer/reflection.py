@@ -21,6 +21,7 @@ MAX_ELEMENTS = 4096  # of a slice or a map
 MAX_TEXT = 4096
 _MAX_FIELDS = 1024
 _MAX_NAME = 2048
+_MAX_STARS = 8
 
 _DESCRIPTOR = 48
 _BEHIND = 24  # what of a kind's own part is read with it
@@ -42,10 +43,15 @@ class Types:
         self._known: dict[int, Type] = {}
         self._reads = 0
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether ``MAX_READS`` was too few."""
+        return self._reads > MAX_READS
+
     def read(self, address: int, size: int) -> bytes:
         """Bytes of the process; Changed where there are none, or after ``MAX_READS``."""
         self._reads += 1
-        if self._reads > MAX_READS:
+        if self.is_exhausted:
             raise Changed("too much to read")
         return self._memory.read(address, size)
 
@@ -116,10 +122,13 @@ class Type:
 
         ``name`` where the package isn't known.
         """
-        if self.kind == POINTER:
-            return f"*{self.elem.path}"
-        local = self.name.partition("[")[0].rpartition(".")[2]
-        return f"{self.package}.{local}" if self.package else self.name
+        stars, base = "", self
+        while base.kind == POINTER:
+            stars, base = stars + "*", base.elem
+            if len(stars) > _MAX_STARS:
+                raise Changed("a pointer without an end")
+        local = base.name.partition("[")[0].rpartition(".")[2]
+        return stars + (f"{base.package}.{local}" if base.package else base.name)
 
     @property
     def elem(self) -> "Type":
@@ -173,14 +182,13 @@ class Value:
 
     def field(self, name: str) -> "Value":
         """A field of a struct, or of the struct that a pointer points to."""
-        if self.type.kind == POINTER:
-            return self.target().field(name)
-        if name not in self.type.fields:
-            raise Changed(f"{self.type.name} has no field {name}")
-        offset, type_address = self.type.fields[name]
-        if offset > self.type.size:
-            raise Changed(f"{self.type.name}.{name} lies outside of it")
-        return Value(self.types, self.types.at(type_address), self.address + offset)
+        whole = self.target() if self.type.kind == POINTER else self
+        if name not in whole.type.fields:
+            raise Changed(f"{whole.type.name} has no field {name}")
+        offset, type_address = whole.type.fields[name]
+        if offset > whole.type.size:
+            raise Changed(f"{whole.type.name}.{name} lies outside of it")
+        return Value(self.types, self.types.at(type_address), whole.address + offset)
 
     def word(self) -> int:
         """The first 64 bits."""

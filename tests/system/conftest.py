@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from tests import fixtures
+from tests import blind_poller, fixtures, scene
 from tests.recording import Edge, Recording, quiet_edge, recording
 
 __all__ = ["Edge", "Recorder", "Recording", "quiet_edge"]
@@ -35,6 +35,23 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fixtures.Clust
     """One API server for all tests."""
     with fixtures.cluster(tmp_path_factory.mktemp("cluster")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def cases(
+    cluster: fixtures.Cluster, whowoke: Sequence[str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, scene.Case]:
+    """Operators that check something: one recording of each serves all tests."""
+    folder = tmp_path_factory.mktemp("scene")
+    return scene.play(cluster, folder, whowoke, [blind_poller.generate(scene.SEED, folder)])
+
+
+@pytest.fixture(params=scene.WITH_DIARY)
+def case(cases: dict[str, scene.Case], request: pytest.FixtureRequest) -> scene.Case:
+    """Each of them that keeps a diary."""
+    found = cases[request.param]
+    found.recording.assert_nothing_lost()
+    return found
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests import fixtures, versions
+from tests import facts, fixtures, versions
+from tests.facts import Noted
 from tests.recording import Recording
 from tests.system.conftest import Edge, Recorder, quiet_edge
 
@@ -52,6 +53,7 @@ MECHANISMS = {
                 "requeue.after": ("returned", "asks"),
             },
         ),
+        Mechanism("reads", "requeue", {"requeue.after": ("returned", "asks")}),
         Mechanism("resync", "client-go", {"informer.resync": ("", "")}),
         Mechanism("ticker", "operator", {"operator.ticker": ("waiting", "waits")}),
         Mechanism("watch", "api-event", {"watch.event": ("", "")}, toucher=True),
@@ -64,6 +66,7 @@ class Watched:
     """What was recorded of an operator, between two moments at which its counters stood still."""
 
     recording: Recording
+    log: Path
     first: Edge
     last: Edge
 
@@ -87,7 +90,8 @@ def watched(cluster: fixtures.Cluster, record: Recorder) -> Callable[[str], dict
             firsts = [quiet_edge(operator.metrics_url) for operator in operators]
             time.sleep(PERIODS * PERIOD_S)
             lasts = [quiet_edge(operator.metrics_url) for operator in operators]
-        found = zip(MECHANISMS, recordings, firsts, lasts, strict=True)
+        logs = [operator.log for operator in operators]
+        found = zip(MECHANISMS, recordings, logs, firsts, lasts, strict=True)
         return {mechanism: Watched(*parts) for mechanism, *parts in found}
 
     return run
@@ -183,6 +187,32 @@ def test_informers_watches_and_requests_are_seen(
         ("GET", "/metrics")
     }
     assert len(capture.records("http_handler")) == len(served)
+    for mechanism in ("resync", "watch"):
+        # What informers ask of their own stores isn't recorded.
+        capture = runs[mechanism].recording.capture
+        reconciling = set(capture.records("reconcile_start")["goid"].tolist())
+        assert set(capture.records("cache_read")["goid"].tolist()) == reconciling
+
+
+@pytest.mark.parametrize("name", versions.chosen("operator"))
+def test_what_is_read_and_written_is_recorded_as_it_was(
+    name: str, watched: Callable[[str], dict[str, Watched]]
+) -> None:
+    run = watched(name)["reads"]
+    assert_noted(Noted(run.recording.capture, run.log))
+
+
+def assert_noted(noted: Noted) -> None:
+    assert len(noted.passes) >= 3 * (PERIODS - 2)
+    noted.assert_reads()
+    noted.assert_requests()
+    noted.assert_answers()
+    for record, asker in (("cache_read", "main."), ("http_request", "main.(*Reads).all")):
+        for row in noted.rows(record):
+            names = facts.functions(noted.capture, row)
+            assert any(name.startswith(asker) for name in names), names
+            of_the_api = any(name.startswith("k8s.io/client-go/rest.(*Request)") for name in names)
+            assert of_the_api == (record == "http_request"), names
 
 
 def template_line(template: str, mark: str) -> str:
@@ -199,6 +229,7 @@ def template_line(template: str, mark: str) -> str:
 PLAIN_MECHANISMS = {
     "requeue": Mechanism("requeue", "requeue", {"requeue.after": ("armed", "asks")}),
     "error": Mechanism("error", "requeue", {"requeue.rate_limited": ("armed", "retries")}),
+    "reads": Mechanism("reads", "requeue", {"requeue.after": ("armed", "asks")}),
     "resync": MECHANISMS["resync"],
     "ticker": MECHANISMS["ticker"],
 }
@@ -257,3 +288,11 @@ def test_a_plain_controller_has_its_reconciles_causes_and_lines(
         assert item == noted
     assert set(reconciles.controller) == {"main.(*Controller).processNextWorkItem"}
     assert_causes("clientgo", recording, expected)
+
+
+@pytest.mark.parametrize("name", versions.chosen("clientgo"))
+def test_what_a_plain_controller_reads_and_writes_is_recorded_as_it_was(
+    name: str, controllers: Callable[[str], dict[str, tuple[Recording, Path]]]
+) -> None:
+    recording, log = controllers(name)["reads"]
+    assert_noted(Noted(recording.capture, log))

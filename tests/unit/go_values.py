@@ -13,8 +13,10 @@ BASE, TYPES_SIZE, SIZE = 0x100000, 0x8000, 0x40000
 # Addresses as linked; the process is loaded ``BIAS`` above them.
 BIAS = 0x2000
 CODE = 0x1000
+DO = 24  # where a Controller has its reconciler
 CACHE, QUEUES = "k8s.io/client-go/tools/cache", "k8s.io/client-go/util/workqueue"
 SOURCE = "sigs.k8s.io/controller-runtime/pkg/internal/source"
+CONTROLLER_CACHE = "sigs.k8s.io/controller-runtime/pkg/cache/internal"
 META = "k8s.io/apimachinery/pkg/apis/meta/v1"
 UINT8, UINT64, ARRAY, FUNC, INTERFACE, MAP, POINTER, SLICE, STRUCT = (
     8,
@@ -93,8 +95,13 @@ class GoProcess:
     def reader(self):
         return InformerReader(self.types(), self.table, BIAS)
 
+    def metadata(self, controllers, readers):
+        plan = SimpleNamespace(macros={"CONTROLLER_DO": hex(DO)})
+        program = SimpleNamespace(target=self, table=self.table, bias=BIAS, plan=plan)
+        return read_informers(program, controllers, readers)
+
     def informers(self, *readers):
-        return read_informers(self, self.table, BIAS, readers)
+        return self.metadata((), readers)["informers"]
 
     # ------------------------------------------------------------ bytes
 
@@ -198,8 +205,8 @@ class GoProcess:
     def at(self, type_address, address, field):
         return self.value(type_address, address).field(field).address
 
-    def eight(self, place, address, keys):
-        """Fill the slots of a bucket or a group with keys; the control bytes as maps have them."""
+    def eight(self, place, address, keys, elems=()):
+        """Fill the slots of a bucket or a group; the control bytes as maps have them."""
         group = self.value(place, address)
         fields = group.type.fields
         classic = "topbits" in fields
@@ -208,10 +215,17 @@ class GoProcess:
         at = group.field("topbits" if classic else "ctrl").address - BASE
         self.bytes[at : at + 8] = bytes(control)
         for index, key in enumerate(keys):
+            elem = elems[index] if elems else 0
             if "slots" in fields:
-                self.number(group.field("slots").elements()[index].address, key)
+                slot = group.field("slots").elements()[index]
+                key_at, elem_at = slot.field("key").address, slot.field("elem").address
             else:
-                self.number(group.field("keys").elements()[index].address, key)
+                key_at, elem_at = (
+                    group.field(n).elements()[index].address for n in ("keys", "elems")
+                )
+            self.number(key_at, key)
+            if elem:
+                self.number(elem_at, elem)
         return address
 
     def classic_map(self, place, buckets, old=(), count=None):
@@ -236,8 +250,8 @@ class GoProcess:
         self.words(header + 16, array(buckets), array(old) if old else 0)
         return header
 
-    def small_map(self, place, keys):
-        group = self.eight(place, self.alloc(self.sizes[place]), keys)
+    def small_map(self, place, keys, elems=()):
+        group = self.eight(place, self.alloc(self.sizes[place]), keys, elems)
         used = sum(map(bool, keys))
         return self.words(self.alloc(48), used, 0x5EED, group, 0)
 
@@ -324,6 +338,58 @@ class Operator(GoProcess):
     def object_type(self, path):
         at = self.at(self.informer_type, self.informer, "objectType")
         self.hold(at, self.object_interface, self.pointer(self.struct(path)), self.alloc(8))
+
+    def controller(self, *readers, others=()):
+        """A Controller whose reconciler reads from a cache of some readers, and of others."""
+        package = CONTROLLER_CACHE.rpartition("/")[0]
+        reader = self.struct(f"{CONTROLLER_CACHE}.CacheReader", a=self.array(self.word, 10))
+        entry = self.struct(f"{CONTROLLER_CACHE}.Cache", Informer=self.any, Reader=reader)
+        kind = self.struct("schema.GroupVersionKind", words=self.array(self.word, 6))
+        by_kind, self.by_kind = self.map(kind, self.pointer(entry))
+        interface = self.interface(f"{package}.Cache")
+        cache = self.struct(
+            f"{package}.informerCache",
+            scheme=self.word,
+            Informers=self.pointer(
+                self.struct(f"{CONTROLLER_CACHE}.Informers", tracker=self.struct(Metadata=by_kind))
+            ),
+        )
+        caches, place = self.map(self.word, interface)
+        root = self.struct(f"{package}.delegatingByGVKCache", caches=caches, default=interface)
+        self.root = self.alloc(24)
+        self._own_cache(self.root + 8, interface, cache, readers)
+        if others:
+            header = self.small_map(place, [1])
+            group = self.value(self.word, header + 16).word()
+            elem = self.value(place, group).field("slots").elements()[0].field("elem")
+            self._own_cache(elem.address, interface, cache, others)
+            self.words(self.root, header)
+        reader_interface = self.interface("client.Reader")
+        client = self.struct("client.client", number=self.word, cache=reader_interface)
+        client_at = self.alloc(24)
+        self.hold(client_at + 8, reader_interface, self.pointer(root), self.root)
+        reconciler = self.struct("main.Reconciler", Client=reader_interface)
+        value = self.alloc(16)
+        self.hold(value, reader_interface, self.pointer(client), client_at)
+        controller = self.alloc(64)
+        self.hold(controller + DO, self.any, self.pointer(reconciler), value)
+        return controller
+
+    def _own_cache(self, at, interface, cache, readers):
+        entries = [reader - 16 for reader in readers]
+        informers = self.words(
+            self.alloc(8), self.small_map(self.by_kind, [1 for _ in entries], entries)
+        )
+        value = self.words(self.alloc(16), 0, informers)
+        self.hold(at, interface, self.pointer(cache), value)
+
+    def another_reader(self, kind):
+        """A second reader and its informer, alike but for the kind."""
+        entry = self.alloc(96)
+        first = self.reader_address - 16 - BASE
+        self.bytes[entry - BASE : entry - BASE + 96] = self.bytes[first : first + 96]
+        self.string(entry + 16 + 48, kind)
+        return entry + 16
 
     def finish(self):
         """Write the collection of listeners; returns the address of the reader."""

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from tests.unit.go_values import BASE, CODE, LISTENERS, META, QUEUES, SOURCE, GoProcess, Operator
+from whowoke.analysis import info
 from whowoke.tracer import informers, reflection
 from whowoke.tracer.gomaps import entries
 from whowoke.tracer.informers import Handler
@@ -112,6 +113,24 @@ def test_handlers_of_the_operator_have_their_type_and_no_queue():
         Handler("*main.Counter", None),
         Handler("example.com/own.ResourceEventHandlerFuncs", None),
     )
+
+
+def test_info_tells_them():
+    queue = {"type": OWN, "queue": 0x7000}
+    rows = [
+        {"kind": "Secret", "group": "", "version": "v1", "handlers": [queue, queue]},
+        {"kind": "Job", "group": "batch", "version": "v1", "handlers": []},
+        {"kind": "Pod", "version": "v1", "handlers": [{"type": "main.added", "queue": None}, 7]},
+        {"kind": "Node", "handlers": None},
+        "nonsense",
+    ]
+    assert list(info._informers(rows)) == [
+        f"  Secret v1: 2 of {OWN}, queue 0x7000",
+        "  Job batch/v1: no event handler",
+        "  Pod v1: 1 of main.added; 1 of None",
+        "  Node : handlers aren't known",
+    ]
+    assert list(info._informers({"a": 1})) == list(info._informers(None)) == []
 
 
 def filtering(process):
@@ -262,23 +281,81 @@ def test_large_keys_lie_behind_a_pointer():
         entries(process.value(large, at))
 
 
+def test_a_pointer_to_itself_ends():
+    process = GoProcess()
+    pointer = process.pointer(process.word)
+    assert process.value(pointer, BASE).type.path == "*uint64"
+    process.words(pointer + 48, pointer)
+    value = process.value(pointer, process.words(process.alloc(8), BASE))
+    for ask in (lambda: value.type.path, lambda: value.field("a")):
+        with pytest.raises(Changed):
+            ask()
+
+
 def test_an_empty_map_has_no_entries():
     process = GoProcess()
     of, _ = process.map(process.word, process.word)
     assert entries(process.value(of, process.alloc(8))) == []
 
 
-def test_of_too_much_not_all_is_read(monkeypatch):
-    monkeypatch.setattr(reflection, "MAX_READS", 300)
+def kinds(metadata):
+    return [informer["kind"] for informer in metadata["informers"] or ()]
+
+
+def test_a_reconciler_leads_to_all_informers_of_its_cache():
     process = operator("small", (0x7000,))
     reader = process.finish()
-    assert process.reader().read(reader).handlers
-    found = process.informers(*[reader] * 100)
-    assert len(found) < 100
-    assert process.reads < 1000
+    secret, service, pod = map(process.another_reader, ("Secret", "Service", "Pod"))
+    controller = process.controller(reader, secret, others=(service,))
+    every = ["Deployment", "Secret", "Service"]
+    for readers in ((), (secret,), (service, reader)):
+        found = process.metadata((controller, controller), readers)
+        assert (kinds(found), found["informers_complete"]) == (every, True)
+    found = process.metadata((controller,), (pod,))
+    assert (kinds(found), found["informers_complete"]) == ([*every, "Pod"], False)
+
+
+def test_without_its_cache_only_what_was_read_is_known():
+    process = operator("small", (0x7000,))
+    reader = process.finish()
+    controller = process.controller(reader, process.another_reader("Secret"))
+    for controllers in ((), (0,), (controller + 8,), (process.informer, 0xDEAD)):
+        found = process.metadata(controllers, (reader,))
+        assert (kinds(found), found["informers_complete"]) == (["Deployment"], False)
+        assert process.metadata(controllers, ())["informers"] is None
+    process.words(process.value(process.word, controller + 32).word(), 0, 0)  # no client
+    assert process.metadata((controller,), (reader,))["informers_complete"] is False
+
+
+def test_an_informer_that_cannot_be_read_is_told():
+    process = operator("small", (0x7000,))
+    reader = process.finish()
+    controller = process.controller(reader, process.another_reader(""))
+    found = process.metadata((controller,), (reader,))
+    assert (kinds(found), found["informers_complete"]) == (["Deployment"], False)
+
+
+def test_too_much_to_read_is_not_read(monkeypatch):
+    process = operator("small", (0x7000,))
+    reader = process.finish()
+    monkeypatch.setattr(reflection, "MAX_READS", 300)
+    assert process.informers(reader)
+    process.reads = 0
+    monkeypatch.setattr(reflection, "MAX_READS", 50)
+    assert process.informers(reader) is None
+    assert process.reads == 50
+
+
+def test_the_number_of_readers_is_bounded(monkeypatch):
+    process = operator("small", (0x7000,))
+    reader = process.finish()
     monkeypatch.setattr(informers, "MAX_READERS", 2)
-    monkeypatch.setattr(reflection, "MAX_READS", 10_000)
-    assert len(process.informers(*[reader] * 100)) == 2
+    assert len(process.informers(0, reader)) == 1
+    assert process.informers(0, 8, reader) == []
+    monkeypatch.setattr(informers, "MAX_CONTROLLERS", 1)
+    controller = process.controller(reader)
+    assert process.metadata((controller,), ())["informers_complete"] is True
+    assert process.metadata((controller, 8), ())["informers_complete"] is False
 
 
 def test_a_process_that_ends_meanwhile_has_none():
@@ -298,7 +375,9 @@ def test_memory_full_of_nonsense_does_no_harm(seed):
     process.listeners = process.listeners[:6]
     process.listen(*held)
     reader = process.finish()
-    assert len(process.reader().read(reader).handlers) == 7
+    controller = process.controller(reader, others=(process.another_reader("Secret"),))
+    whole = process.metadata((controller,), ())["informers"]
+    assert [len(informer["handlers"]) for informer in whole] == [7, 7]
     used = process._next - BASE
     for _ in range(chance.choice((1, 3, 30, 300))):
         at = chance.randrange(used) & ~chance.choice((7, 0))
@@ -307,7 +386,8 @@ def test_memory_full_of_nonsense_does_no_harm(seed):
         )
         process.bytes[at : at + 8] = value.to_bytes(8, "little")
     process.reads = 0
-    for informer in process.informers(reader, BASE + chance.randrange(used)):
+    readers = (reader, BASE + chance.randrange(used))
+    for informer in process.metadata((controller,), readers)["informers"] or ():
         assert set(informer) == {"reader", "group", "version", "kind", "form", "handlers"}
     assert process.largest <= 1 << 17
     assert process.reads <= MAX_READS

@@ -17,7 +17,7 @@ from whowoke.tracer.probes import make_plan
 from whowoke.tracer.sites import Code
 from whowoke.tracer.versions import minor_version, minor_versions, offset_sets
 
-PARTS = ("gotime.c", "operator.c")
+PARTS = ("gotime.c", "operator.c", "stores.c", "requests.c")
 RUNTIME = "sigs.k8s.io/controller-runtime"
 
 
@@ -41,9 +41,11 @@ def test_every_probe_has_its_program_and_compiles(probe: object, source: str) ->
 
 def test_every_macro_of_the_source_is_defined_by_the_tables(source: str) -> None:
     kinds = (
-        "G M TIMER HCHAN SUDOG POLLDESC PC ITAB TYPE QUEUE TYPED DELAYING RESULT RESYNC REFLECTOR"
+        "G M TIMER HCHAN SUDOG POLLDESC PC ITAB TYPE QUEUE TYPED DELAYING RESULT RESYNC REFLECTOR "
+        "CONTROLLER OBJECT LIST READER CACHE STORE HTTP REQUEST RESPONSE URL DECODE SET PTRTYPE "
+        "SLICETYPE STRUCTTYPE STRUCTFIELD"
     )
-    pattern = rf"\b(?:{'|'.join([*kinds.split(), 'CONTROLLER', 'OBJECT'])})_[A-Z_]+\b"
+    pattern = rf"(?<!_)\b(?:{'|'.join(kinds.split())})_[A-Z_]+\b"
     wanted = set(re.findall(pattern, source))
     comments = {"QUEUE_", "RECONCILE_", "INFORMER_", "REFLECTOR_", "G_", "M_", "PC_", "TIMER_"}
     defined = engine.macros(plan_for("requeue"), 1).keys()
@@ -72,12 +74,14 @@ def test_offsets_are_those_of_dwarf(name: str) -> None:
     assert {macro: tabled[macro] for macro in derived} == derived
     # What DWARF has no word for: an object's metadata behind its type.
     assert {macro for macro in tabled.keys() - derived.keys() if "OBJECT_" not in macro} <= (
-        {"REQUEST_METHOD", "REQUEST_URL", "URL_PATH"} if name.startswith("timers") else set()
+        {"REQUEST_METHOD", "REQUEST_URL", "RESPONSE_STATUS", "URL_HOST", "URL_PATH"}
+        if name.startswith("timers")
+        else set()
     )
 
 
-def test_an_operator_gets_all_probes() -> None:
-    plan = plan_for("requeue")
+def test_an_operator_that_reads_everything_gets_all_probes() -> None:
+    plan = plan_for("reading")
     assert plan.missing == []
     assert {site.probe.name for site in plan.sites} == {probe.name for probe in all_probes()}
 
@@ -156,7 +160,7 @@ def test_a_newer_patch_of_a_known_version_just_works() -> None:
         RUNTIME: Module(RUNTIME, "v0.24.99"),
         "k8s.io/client-go": Module("k8s.io/client-go", "v0.36.99"),
     }
-    plan = plan_for("requeue", modules=modules, go_version="go1.26.99")
+    plan = plan_for("reading", modules=modules, go_version="go1.26.99")
     assert plan.missing == []
     assert {site.probe.name for site in plan.sites} == {probe.name for probe in all_probes()}
 

@@ -1,9 +1,12 @@
-// Command elsewhere checks what Kubernetes knows nothing of: a file, a web page, another program.
+// Command elsewhere checks what can't be compared with the last time: a file, a web page, the output
+// of a program, an answer of the API server that nobody decodes.
 package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -12,15 +15,20 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"whowoke.test/operators/internal/api"
 	"whowoke.test/operators/internal/demo"
 )
 
 // Checker asks somebody else for each ConfigMap: whom depends on its name.
 type Checker struct {
 	client.Client
+	Core   rest.Interface
 	File   string
 	URL    string
 	Period time.Duration
@@ -29,8 +37,18 @@ type Checker struct {
 func main() {
 	file := flag.String("file", "", "file that is read (required)")
 	url := flag.String("url", "", "page that is asked for (required)")
-	demo.Main("elsewhere", nil, func(_ context.Context, mgr ctrl.Manager, s demo.Settings) error {
-		checker := &Checker{mgr.GetClient(), *file, *url, s.Period}
+	demo.Main("elsewhere", nil, func(ctx context.Context, mgr ctrl.Manager, s demo.Settings) error {
+		raw := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+			Namespace: s.Namespace, Name: "elsewhere-3", Labels: s.Labels(),
+		}}
+		if err := api.Create(ctx, mgr.GetConfig(), mgr.GetScheme(), raw); err != nil {
+			return err
+		}
+		core, err := corev1client.NewForConfig(mgr.GetConfig())
+		if err != nil {
+			return err
+		}
+		checker := &Checker{mgr.GetClient(), core.RESTClient(), *file, *url, s.Period}
 		return ctrl.NewControllerManagedBy(mgr).For(&corev1.ConfigMap{}).Named("elsewhere").Complete(checker)
 	})
 }
@@ -52,10 +70,12 @@ func (c *Checker) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 		answer, err = os.ReadFile(c.File) //@file
 	case strings.HasSuffix(req.Name, "1"):
 		answer, err = c.page(ctx)
+	case strings.HasSuffix(req.Name, "3"):
+		answer, err = c.Core.Get().Namespace(req.Namespace).Resource("configmaps").DoRaw(ctx) //@raw
 	default:
 		answer, err = exec.CommandContext(ctx, "cat", c.File).Output() //@program
 	}
-	pass.Asked(string(answer))
+	pass.Asked(fmt.Sprintf("%x", sha256.Sum256(answer)))
 	return ctrl.Result{RequeueAfter: c.Period}, err //@asks
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -22,6 +24,7 @@ type Reader struct {
 	Cache  client.Reader
 	Live   client.Reader
 	Direct client.Client
+	Store  toolscache.Indexer // of ServiceAccounts
 	Period time.Duration
 }
 
@@ -37,7 +40,9 @@ func (r *Reader) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	key := types.NamespacedName{Namespace: req.Namespace, Name: api.Child(req.Name)}
-	reads := []func(context.Context, *demo.Pass, types.NamespacedName) error{r.typed, r.unstructured, r.metadata}
+	reads := []func(context.Context, *demo.Pass, types.NamespacedName) error{
+		r.typed, r.selected, r.stored, r.unstructured, r.metadata,
+	}
 	if strings.HasSuffix(req.Name, "2") {
 		reads = append(reads, r.unstructuredLive)
 	}
@@ -62,6 +67,35 @@ func (r *Reader) typed(ctx context.Context, pass *demo.Pass, key types.Namespace
 	err = r.Direct.List(ctx, &services, client.InNamespace(key.Namespace)) //@services
 	pass.Listed("api", "Service", &services)
 	return err
+}
+
+// selected lists at one line what several selectors select, in the order of a map, which is random.
+func (r *Reader) selected(ctx context.Context, pass *demo.Pass, key types.NamespacedName) error {
+	for owner := range owners {
+		var accounts corev1.ServiceAccountList
+		err := r.Direct.List(ctx, &accounts, client.InNamespace(key.Namespace), client.MatchingLabels{ownerLabel: owner}) //@selected
+		if err != nil {
+			return err
+		}
+		pass.Listed("api", "ServiceAccount", &accounts)
+
+		var configMaps corev1.ConfigMapList
+		err = r.List(ctx, &configMaps, client.InNamespace(key.Namespace), client.MatchingFields{ownerField: owner}) //@indexed
+		if err != nil {
+			return err
+		}
+		pass.Listed("cache", "ConfigMap", &configMaps)
+	}
+	return nil
+}
+
+func (r *Reader) stored(_ context.Context, pass *demo.Pass, key types.NamespacedName) error {
+	found, there, err := r.Store.GetByKey(key.String()) //@stored
+	if err != nil || !there {
+		return fmt.Errorf("%s isn't in the store: %w", key, err)
+	}
+	pass.Got("cache", "ServiceAccount", key.Name, found.(*corev1.ServiceAccount), nil)
+	return nil
 }
 
 func (r *Reader) unstructured(ctx context.Context, pass *demo.Pass, key types.NamespacedName) error {

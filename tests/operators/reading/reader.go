@@ -137,6 +137,8 @@ func (r *Reader) readLive(ctx context.Context, req ctrl.Request) {
 	check(r.Direct.List(ctx, accounts, client.InNamespace(req.Namespace)))
 	answeredList("GET", base+"/serviceaccounts", "*v1.PartialObjectMetadataList", accounts)
 
+	_, err = r.Set.Discovery().ServerResourcesForGroupVersion("v1")
+	answered("GET", "/api/v1", "*v1.APIResourceList", "", nil, err)
 	typed, err := r.Set.CoreV1().ConfigMaps(req.Namespace).Get(ctx, extra, metav1.GetOptions{})
 	answered("GET", base+"/configmaps/"+extra, "*v1.ConfigMap", "", typed, err)
 }
