@@ -7,6 +7,7 @@ anyone, so what doesn't add up is skipped with a note, and sizes are checked bef
 import os
 import stat
 import weakref
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,6 +30,7 @@ __all__ = ["Capture", "CaptureWriter", "Frame", "Loss", "sudo_owner"]
 
 MAX_TEXT_BYTES = 64 << 20
 MAX_RECORD_BYTES = 2 << 30
+MAX_LOG_BYTES = 128 << 20
 MAX_NOTES = 20
 
 
@@ -37,7 +39,8 @@ class Capture:
 
     ``metadata``, ``strings``, ``stacks`` and ``symbols`` are what the recorder wrote; ``complete``
     says whether it ended in order, ``truncated_bytes`` how much of the file could not be read,
-    ``notes`` why, in sentences for the user.
+    ``notes`` why, in sentences for the user. ``log_files`` are logs to read beside those that were
+    followed; what the analysis then has to say of all these goes into ``log_notes``.
     """
 
     def __init__(self, path: Path, fd: int) -> None:
@@ -48,6 +51,9 @@ class Capture:
         self.symbols: dict[int, Frame] = {}
         self.complete = False
         self.notes: list[str] = []
+        self.log_files: Sequence[Path] = ()
+        self.log_notes: list[str] = []
+        self._logs: list[tuple[int, ChunkHeader]] = []
         self._losses: list[Loss] = []
         self._chunks: dict[int, list[tuple[int, ChunkHeader]]] = {}
         self._fd = fd
@@ -116,6 +122,18 @@ class Capture:
             rows = rows[np.argsort(times, kind="stable")]
         return rows
 
+    def logs(self) -> Iterator[bytes]:
+        """Whole lines of the logs that were followed, a part at a time."""
+        total = 0
+        for offset, header in self._logs:
+            total += header.raw_length
+            try:
+                if total > MAX_LOG_BYTES:
+                    raise ChunkError(f"more than {MAX_LOG_BYTES >> 20} MiB of logs")
+                yield self._read(offset, header)
+            except ChunkError as err:
+                self._note(f"log lines at byte {offset} are skipped: {err}")
+
     def _scan(self) -> int:
         """Index the chunks and read the small ones; return the end of the last whole one."""
         offset, text_bytes = chunks.FILE_HEADER.size, 0
@@ -132,6 +150,8 @@ class Capture:
                 break
             if header.kind == Kind.RECORDS:
                 self._index(offset, payload_offset, header)
+            elif header.kind == Kind.LOGS:
+                self._logs.append((payload_offset, header))
             else:
                 text_bytes += header.raw_length
                 self._take(offset, header, payload, text_bytes)

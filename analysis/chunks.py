@@ -51,6 +51,7 @@ class Kind(IntEnum):
     RECORDS = 5
     LOSSES = 6
     END = 7
+    LOGS = 8
 
 
 class Frame(NamedTuple):

@@ -21,10 +21,15 @@ if TYPE_CHECKING:
     from whowoke.analysis.capture import Capture
 
 DEBUG_VARIABLE = "WHOWOKE_DEBUG"
+PLAIN = str.maketrans({"█": "#", "·": ".", "…": "..."})
 EXIT_BROKEN_PIPE = 141  # what a shell reports for a command that SIGPIPE ended
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A capture.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Spans = Annotated[
+    list[Path] | None,
+    typer.Option("--spans", metavar="FILE", help="Its JSON log, or OTLP/JSON spans; repeatable."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 
 
@@ -66,6 +71,7 @@ def show(text: str) -> None:
     """Print text on stdout; control characters are replaced, for names come from the target."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+        text = _plain(text, sys.stdout.encoding)
     typer.echo(_harmless(text, keep="\n"))
 
 
@@ -83,6 +89,7 @@ def export(
         str, typer.Option("--format", metavar="csv", help="The format.")
     ] = "csv",
     force: Force = False,
+    spans: Spans = None,
 ) -> None:
     """Write the tables of a capture to files.
 
@@ -91,7 +98,7 @@ def export(
     from whowoke.analysis import export as exporters
 
     exporters.check(format_name, output, force)
-    capture = open_capture(file)
+    capture = open_capture(file, spans)
     from whowoke.analysis.model import analyse
 
     written = exporters.export(analyse(capture), format_name, output, force)
@@ -117,12 +124,13 @@ def show_wakeup(
         int, typer.Argument(metavar="WAKEUP_ID", help="Its id in `wakeups`.", show_default=False)
     ],
     as_json: Json = False,
+    spans: Spans = None,
 ) -> None:
     """Show one wake-up, from the interrupt through threads and goroutines to the reconcile.
 
     Example: whowoke show op-4242.whowoke 88
     """
-    capture = open_capture(file)
+    capture = open_capture(file, spans)
     from whowoke.analysis.show import tell_story
 
     story = tell_story(capture, wakeup_id)
@@ -140,9 +148,11 @@ def schema(as_json: Json = False) -> None:
     show(json.dumps(as_data(), indent=2) if as_json else as_markdown())
 
 
-def explain_file(file: Path, period_ns: int | None, as_json: bool) -> None:
+def explain_file(
+    file: Path, period_ns: int | None, as_json: bool, spans: Sequence[Path] | None = None
+) -> None:
     """Print why the target of a capture woke; DataIncompleteError after it for a cut capture."""
-    capture = open_capture(file)
+    capture = open_capture(file, spans)
     from whowoke.analysis.explain import explain
 
     explanation = explain(capture, period_ns)
@@ -150,7 +160,7 @@ def explain_file(file: Path, period_ns: int | None, as_json: bool) -> None:
     check_complete(capture)
 
 
-def open_capture(file: Path) -> "Capture":
+def open_capture(file: Path, log_files: Sequence[Path] | None = None) -> "Capture":
     """Open a capture for analysis; DataIncompleteError where it has no metadata yet."""
     from whowoke.analysis.capture import Capture
 
@@ -161,11 +171,14 @@ def open_capture(file: Path) -> "Capture":
         )
     for note in capture.notes:
         tell(f"{file}: {note}")
+    capture.log_files = log_files or ()
     return capture
 
 
 def check_complete(capture: "Capture") -> None:
-    """DataIncompleteError where the recording didn't end in order."""
+    """Say what its logs told; DataIncompleteError where the recording didn't end in order."""
+    for note in capture.log_notes:
+        tell(note)
     if not capture.complete:
         cut = capture.truncated_bytes
         behind = f"; {cut} bytes behind its last whole part were not read" if cut else ""
@@ -223,6 +236,15 @@ def _after_broken_pipe() -> int:
     os.dup2(null, sys.stdout.fileno())
     os.close(null)
     return EXIT_BROKEN_PIPE
+
+
+def _plain(text: str, encoding: str) -> str:
+    """The text, with plain characters for ours that the encoding lacks."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(PLAIN)
+    return text
 
 
 def _harmless(text: str, keep: str = "") -> str:

@@ -191,7 +191,7 @@ RECONCILES = Table(
         _count("other_requests", "requests to anyone else"),
         _enum("redundant", "whether it changed nothing that it could know", "yes", "no", "unknown"),
         _text("redundant_reason", "what that rests on"),
-        _text("log_reconcile_id", "the reconcileID in the operator's log"),
+        _text("log_reconcile_id", "the reconcileID in its log; of a span without one TRACE/SPAN"),
     ),
 )
 REQUESTS = Table(

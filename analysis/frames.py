@@ -1,6 +1,7 @@
 """Whose code a function is, and which line of a stack says most about it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -21,6 +22,8 @@ class CaptureLike(Protocol):
     stacks: dict[int, list[Frame]]
     symbols: dict[int, Frame]
     complete: bool
+    log_files: Sequence[Path]
+    log_notes: list[str]
 
     @property
     def losses(self) -> pd.DataFrame:
@@ -28,6 +31,9 @@ class CaptureLike(Protocol):
 
     def records(self, name: str) -> np.ndarray:
         """All records of a kind, sorted by ``ts_ns``."""
+
+    def logs(self) -> Iterable[bytes]:
+        """What the followed logs said, whole lines."""
 
 
 class Place(NamedTuple):

@@ -6,13 +6,21 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from whowoke.analysis.asked import Asked, collect, request_rows, verdicts
 from whowoke.analysis.attribution import Attribution
-from whowoke.analysis.causes import Rules, load_rules
+from whowoke.analysis.causes import Cause, Rules, load_rules
 from whowoke.analysis.chains import Chains, follow
+from whowoke.analysis.checks import Checks, load
+from whowoke.analysis.evidence import gather
 from whowoke.analysis.frames import CaptureLike, Code, Rows
+from whowoke.analysis.ideal import Ideal, Wakeups, ideal_table, ideals, led_to, set_by
+from whowoke.analysis.listeners import listeners
 from whowoke.analysis.peers import Peers
+from whowoke.analysis.reasons import Evidence, Reasoned, load_reasons, reason
 from whowoke.analysis.reconciles import Operations, replay
-from whowoke.analysis.tallies import Named, cause_table, name_all
+from whowoke.analysis.spans import join
+from whowoke.analysis.tables import TABLE_BY_NAME, conform
+from whowoke.analysis.tallies import Named, all_causes, cause_table, name_all
 from whowoke.analysis.threads import Threads, episode_at, episodes, load_threads
 from whowoke.analysis.threadwakeups import next_run, thread_wakeups
 from whowoke.analysis.wakeups import base_wakeups
@@ -51,8 +59,33 @@ class Analysis:
 
     @cached_property
     def operations(self) -> Operations:
-        """The operator's queues and reconciles."""
-        return replay(self.capture, self.code, self.rules)
+        """The operator's queues and reconciles, with what logs tell of these."""
+        found = replay(self.capture, self.code, self.rules)
+        found.reconciles = join(self.capture, found.reconciles)
+        return found
+
+    @cached_property
+    def asked(self) -> Asked:
+        """What reconciles read and wrote."""
+        return collect(
+            self.capture, self.code, self.rules, self.peers, self.chains, self.operations.reconciles
+        )
+
+    @cached_property
+    def requests(self) -> pd.DataFrame:
+        """The table ``requests``, also with those that belong to no reconcile."""
+        return conform(TABLE_BY_NAME["requests"], request_rows(self.asked))
+
+    @cached_property
+    def judged(self) -> pd.DataFrame:
+        """Of each reconcile whether it was redundant, and its requests; see ``verdicts``."""
+        return verdicts(self.capture, self.asked, self.operations.reconciles)
+
+    @property
+    def redundancy(self) -> list[tuple[str, str]]:
+        """The verdict on each reconcile (yes, no, unknown) and what it rests on."""
+        found = self.judged
+        return list(zip(found["redundant"], found["redundant_reason"], strict=True))
 
     @cached_property
     def attribution(self) -> Attribution:
@@ -123,9 +156,53 @@ class Analysis:
         return found
 
     @cached_property
+    def checks(self) -> Checks:
+        """What reconciles read, and whether an event for it exists."""
+        controllers = {n: r.controller for n, r in enumerate(self.operations.reconciles, 1)}
+        heard = listeners(self.capture, self.attribution)
+        return Checks(load(self.requests), controllers, heard)
+
+    @cached_property
+    def evidence(self) -> dict[Cause, Evidence]:
+        """What is known of each cause besides its wake-ups."""
+        redundant = [verdict for verdict, _ in self.redundancy]
+        return gather(self.attribution, self.named, self.checks, redundant, self.capture)
+
+    @cached_property
+    def reasoned(self) -> dict[Cause, Reasoned]:
+        """Why each cause comes back, and what would end it."""
+        found = {}
+        for cause in all_causes(self.named):
+            rule = self.rules.about(cause.origin, cause.cause)
+            advice = rule.advice if rule else ""
+            found[cause] = reason(cause, self.evidence[cause], self.checks.verdicts, advice)
+        return found
+
+    @cached_property
     def causes(self) -> pd.DataFrame:
         """See ``cause_table``."""
-        return cause_table(self.attribution, self.named, self.base, self.cpu_ns, self.duration_ns)
+        found = (self.attribution, self.named, self.base, self.cpu_ns, self.duration_ns)
+        return cause_table(*found, self.evidence, self.reasoned)
+
+    @cached_property
+    def ideals(self) -> list[Ideal]:
+        """How long it could have slept, scenario by scenario."""
+        wakeups = Wakeups(
+            named=self.named,
+            answered=lambda number: self.attribution.seen(number).answered,
+            is_plumbing=load_reasons().is_plumbing,
+            led_to=led_to(self.attribution),
+            set_by=set_by(self.attribution),
+            redundant={n for n, (verdict, _) in enumerate(self.redundancy) if verdict == "yes"},
+            wrote=self.checks.wrote,
+        )
+        threads = self.threads
+        return ideals(wakeups, self.episode_of, self.spans, threads.start_ns, threads.end_ns)
+
+    @cached_property
+    def ideal_rows(self) -> pd.DataFrame:
+        """See ``ideal_table``."""
+        return ideal_table(self.ideals)
 
     @cached_property
     def stack_ids(self) -> dict[int, int]:

@@ -28,6 +28,9 @@ def tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
         "episodes": episode_rows(analysis),
         "queue": queue_rows(analysis),
         "reconciles": reconcile_rows(analysis),
+        "requests": analysis.requests,
+        "checks": analysis.checks.table,
+        "ideals": analysis.ideal_rows,
         "causes": analysis.causes,
         "stacks": stack_rows(analysis),
         "losses": analysis.capture.losses,
@@ -192,7 +195,7 @@ def _queue_row(analysis: Analysis, event: QueueEvent, numbers: dict[int, int]) -
 
 
 def reconcile_rows(analysis: Analysis) -> pd.DataFrame:
-    """The table ``reconciles``; columns as in ``columns.RECONCILES``, requests not yet filled."""
+    """The table ``reconciles``; columns as in ``columns.RECONCILES``."""
     strings, code = analysis.capture.strings, analysis.code
     rows = []
     pairs = zip(analysis.operations.reconciles, analysis.named.reconciles, strict=True)
@@ -209,18 +212,19 @@ def reconcile_rows(analysis: Analysis) -> pd.DataFrame:
                 "controller": reconcile.controller,
                 "namespace": strings.get(reconcile.key[1]),
                 "name": strings.get(reconcile.key[2]),
-                "goroutine_id": reconcile.goid,
+                "goroutine_id": None if reconcile.goid < 0 else reconcile.goid,
                 "result": reconcile.result,
                 "requeue_after_ns": reconcile.requeue_after_ns,
                 "location": f"{line.file}:{line.line}" if line else None,
                 "triggers": len(reconcile.triggers()),
                 "causes": names(causes),
                 "subjects": _joined(analysis.attribution.of_reconcile(reconcile), "about"),
+                "log_reconcile_id": reconcile.log_id or None,
             }
         )
     frame = _frame("reconciles", rows)
     frame["time"] = utc_times(frame["start_ns"], analysis.capture.metadata)
-    return frame
+    return frame.assign(**analysis.judged)
 
 
 def stack_rows(analysis: Analysis) -> pd.DataFrame:

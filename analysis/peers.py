@@ -50,13 +50,17 @@ class Peers:
         self._found.setdefault(fd, []).append((address, inbound))
 
     def _at(self, fd: int, ts_ns: int) -> tuple[str, bool]:
-        times = self._times.get(fd)
-        index = bisect_right(times, ts_ns) - 1 if times else -1
+        index = self.opening(fd, ts_ns)
         return self._found[fd][index] if index >= 0 else ("", False)
 
     def address(self, fd: int, ts_ns: int) -> str:
         """The peer of a descriptor at that time, empty where it isn't known."""
         return self._at(fd, ts_ns)[0]
+
+    def opening(self, fd: int, ts_ns: int) -> int:
+        """A number for as long as it has this peer, -1 before the first that is known."""
+        times = self._times.get(fd)
+        return bisect_right(times, ts_ns) - 1 if times else -1
 
     def is_inbound(self, fd: int, ts_ns: int) -> bool:
         """Whether somebody else opened the connection."""

@@ -104,6 +104,7 @@ class Reconcile:
     return_pc: int = 0
     asked_stack: int = 0
     first: bool = False
+    log_id: str = ""
 
     @property
     def before(self) -> bool:

@@ -1,6 +1,7 @@
 """Wake-ups and reconciles counted by cause: the table ``causes``."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,13 @@ import pandas as pd
 from whowoke.analysis.attribution import Attribution
 from whowoke.analysis.causes import CAUSE_FIELDS, UNKNOWN, Cause, distinct
 from whowoke.analysis.nullable import integers
+from whowoke.analysis.reasons import Evidence, Reasoned
 from whowoke.analysis.series import gaps_by_cause, schedule
 
 # Wake-ups of which each has one cause, not what came with it.
 ALONE = ("timer", "signal")
 HOUR_NS = 3600 * 10**9
+DAY_HOURS = 24
 
 
 @dataclass
@@ -122,6 +125,8 @@ def cause_table(
     wakeups: pd.DataFrame,
     cpu_ns: list[int | None],
     duration_ns: int,
+    evidence: Mapping[Cause, Evidence],
+    reasoned: Mapping[Cause, Reasoned],
 ) -> pd.DataFrame:
     """The table ``causes``: one row for each cause at one place, wake-ups apart from reconciles.
 
@@ -129,7 +134,9 @@ def cause_table(
     ``location_kind``; ``wakeups`` (that began something, without continuations); ``per_hour``;
     ``median_gap_ns`` and ``jitter_ns`` (median distance from it), of one object's reconciles where
     the cause leads to some; ``schedule``; ``cpu_ns`` (of the wake-ups that were alone in their
-    episode); ``reconciles``; ``advice``.
+    episode); ``reconciles``; ``redundant_reconciles``; ``reasons``; what it costs a day
+    (``wakeups_per_day`` with continuations; ``cpu_ns_per_day`` if all wake-ups cost as much as
+    those that were alone; ``api_requests_per_day``); ``avoidable``; ``advice``.
     """
     wakeup_counts = Counter(cause for row in named.begun for cause in row)
     reconcile_counts = Counter(cause for row in named.reconciles for cause in row)
@@ -137,6 +144,7 @@ def cause_table(
     points = _points(attribution, named, wakeups, numbers, reconcile_counts)
     gaps = {row[0]: row[1:] for row in gaps_by_cause(points).itertuples(name=None)}
     facts = _facts(named, wakeups, cpu_ns)
+    answers = answer_counts(named)
     rows = []
     for cause, number in numbers.items():
         fact = facts.get(cause, _Fact())
@@ -152,17 +160,18 @@ def cause_table(
             timed = fact.timed or cause.origin == "requeue"
             row |= {"median_gap_ns": median, "jitter_ns": jitter}
             row["schedule"] = schedule(count, median, jitter, growing, fact.comes_back, timed)
-        rule = attribution.rules.about(cause.origin, cause.cause)
-        row["advice"] = rule.advice if rule else ""
+        row |= _costs(fact, answers[cause], row, evidence[cause], duration_ns)
+        row |= _judgement(reasoned[cause], evidence[cause])
         rows.append(row)
     columns: dict[str, Any] = {name: [row.get(name) for row in rows] for name in CAUSE_COLUMNS}
-    for name in ("wakeups", "reconciles", "median_gap_ns", "jitter_ns", "cpu_ns"):
+    for name in WHOLE:
         columns[name] = integers(columns[name])
     frame = pd.DataFrame(columns)
     order = ["reconciles", "wakeups"]
     return frame.sort_values(order, ascending=False, kind="stable", ignore_index=True)
 
 
+WHOLE = ("wakeups", "reconciles", "redundant_reconciles", "median_gap_ns", "jitter_ns", "cpu_ns")
 CAUSE_COLUMNS = [
     *CAUSE_FIELDS,
     "wakeups",
@@ -172,8 +181,56 @@ CAUSE_COLUMNS = [
     "schedule",
     "cpu_ns",
     "reconciles",
+    "redundant_reconciles",
+    "reasons",
+    "wakeups_per_day",
+    "cpu_ns_per_day",
+    "api_requests_per_day",
+    "avoidable",
     "advice",
 ]
+
+
+def all_causes(named: Named) -> list[Cause]:
+    """Each cause that began a wake-up or led to a reconcile, in the order of appearance."""
+    return distinct(
+        cause for rows in (named.begun, named.reconciles) for row in rows for cause in row
+    )
+
+
+def answer_counts(named: Named) -> Counter[Cause]:
+    """How many wake-ups by each cause only brought the answer to its own request."""
+    return Counter(
+        cause
+        for number, causes in enumerate(named.wakeups)
+        if named.is_continuation(number)
+        for cause in {c.general() for c in causes}
+    )
+
+
+def _costs(
+    fact: "_Fact", answers: int, row: Mapping[str, Any], known: Evidence, duration_ns: int
+) -> dict[str, float | None]:
+    if duration_ns <= 0:
+        return {}
+    days = duration_ns / (DAY_HOURS * HOUR_NS)
+    cpu = fact.cpu_ns / fact.alone * row["wakeups"] / days if fact.cpu_ns is not None else None
+    requests = None if known.api_requests is None else known.api_requests / days
+    return {
+        "wakeups_per_day": (row["wakeups"] + answers) / days,
+        "cpu_ns_per_day": cpu,
+        "api_requests_per_day": requests,
+    }
+
+
+def _judgement(reasoned: Reasoned, known: Evidence) -> dict[str, Any]:
+    is_known = known.redundant["yes"] or known.redundant["no"]
+    return {
+        "redundant_reconciles": known.redundant["yes"] if is_known else None,
+        "reasons": ";".join(reasoned.reasons),
+        "avoidable": reasoned.avoidable,
+        "advice": reasoned.advice,
+    }
 
 
 @dataclass
@@ -181,6 +238,7 @@ class _Fact:
     timed: bool = False
     comes_back: bool = False
     cpu_ns: int | None = None
+    alone: int = 0
 
 
 def _facts(named: Named, wakeups: pd.DataFrame, cpu_ns: list[int | None]) -> dict[Cause, _Fact]:
@@ -193,6 +251,7 @@ def _facts(named: Named, wakeups: pd.DataFrame, cpu_ns: list[int | None]) -> dic
             fact.comes_back |= bool(back)
             if cpu is not None:
                 fact.cpu_ns = (fact.cpu_ns or 0) + cpu
+                fact.alone += 1
     return facts
 
 

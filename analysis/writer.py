@@ -108,6 +108,10 @@ class CaptureWriter:
         if rows:
             self._chunk(Kind.LOSSES, chunks.encode_losses(rows))
 
+    def logs(self, number: int, lines: bytes) -> None:
+        """Whole lines of a followed log; ``number`` is its row in the metadata ``log_files``."""
+        self._chunk(Kind.LOGS, lines, number)
+
     def records(self, record: schema.Record, rows: np.ndarray) -> None:
         """Rows of one kind, with ``schema.record_dtype(record)``; they are copied."""
         for start in range(0, len(rows), ROWS_PER_CHUNK):

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from whowoke.analysis import cli as files
-from whowoke.analysis.cli import ErrorsToExitCodes, Force, Json, show, tell
+from whowoke.analysis.cli import ErrorsToExitCodes, Force, Json, Spans, show, tell
 from whowoke.analysis.durations import format_duration, parse_duration, parse_percent
 from whowoke.analysis.errors import UsageError
 from whowoke.tracer.options import RecordOptions, RecordSummary
@@ -78,6 +78,7 @@ def explain(
     as_json: Json = False,
     output: Output = None,
     force: Force = False,
+    spans: Spans = None,
 ) -> None:
     """Say what wakes an operator: from a capture, or recording a running process first.
 
@@ -88,12 +89,16 @@ def explain(
     files.exclusive(**{"FILE": file, "-p PID": pid})
     period_ns = parse_duration(period) if period else None
     if file is not None:
-        files.explain_file(file, period_ns, as_json)
+        files.explain_file(file, period_ns, as_json, spans)
         return
     with tempfile.TemporaryDirectory(prefix="whowoke-") as folder:
         kept = output or Path(folder) / "capture.whowoke"
         options = RecordOptions(
-            pid=pid, duration_ns=parse_duration(duration), output=kept, force=force
+            pid=pid,
+            duration_ns=parse_duration(duration),
+            output=kept,
+            force=force,
+            spans=tuple(spans or ()),
         )
         summary = _record(options)
         # What was left out, the explanation says itself.
@@ -124,6 +129,7 @@ def record(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be probed.")
     ] = False,
+    spans: Spans = None,
 ) -> None:
     """Record a running operator into a capture file. Needs root; Ctrl-C ends it in order.
 
@@ -143,6 +149,7 @@ def record(
             ready_file=ready_file,
             budget=parse_percent(budget),
             dry_run=dry_run,
+            spans=tuple(spans or ()),
         )
     )
     for line in _described(summary):
@@ -188,15 +195,19 @@ def _record(options: RecordOptions) -> RecordSummary:
     from whowoke.tracer.record import record as run
 
     if not sys.stderr.isatty():
-        return run(options)
+        return run(options, say=tell)
 
     def progress(elapsed_s: float, records: int, lost: int) -> None:
         whole_s = options.duration_ns / 1e9
         text = f"recording {elapsed_s:.0f} of {whole_s:.0f} s: {records:,} records, {lost:,} lost"
         typer.echo(f"\r{text}{ERASE_LINE_END}", err=True, nl=False)
 
+    def say(text: str) -> None:
+        typer.echo(f"\r{ERASE_LINE_END}", err=True, nl=False)
+        tell(text)
+
     try:
-        return run(options, progress)
+        return run(options, progress, say)
     finally:
         typer.echo(f"\r{ERASE_LINE_END}", err=True, nl=False)
 

@@ -4,8 +4,9 @@ The rules are those of the analysis: they are given the records that the timers 
 fired, in a capture that exists in memory only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,11 +43,17 @@ class Snapshot:
     stacks: dict[int, list[Frame]] = field(default_factory=dict)
     strings: dict[int, str] = field(default_factory=dict)
     complete: bool = True
+    log_files: Sequence[Path] = ()
+    log_notes: list[str] = field(default_factory=list)
 
     @property
     def losses(self) -> pd.DataFrame:
         """None."""
         return pd.DataFrame(columns=["ts_ns", "kind", "count"])
+
+    def logs(self) -> Iterator[bytes]:
+        """None."""
+        return iter(())
 
     def records(self, name: str) -> np.ndarray:
         """One ``timer_fire`` for each timer, in their order; nothing of other kinds."""

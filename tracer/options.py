@@ -13,7 +13,8 @@ class RecordOptions:
     """One recording of one target: exactly one of ``pid``, ``name`` and ``command`` is set.
 
     ``output`` None means ``default_output`` of the target; ``ready_file`` is made once all probes
-    are attached; ``budget`` is a share of one CPU; ``dry_run`` plans, prints and attaches nothing.
+    are attached; ``budget`` is a share of one CPU; ``dry_run`` plans, prints and attaches nothing;
+    ``spans`` are the target's logs and traces, which are followed.
     """
 
     duration_ns: int
@@ -25,6 +26,7 @@ class RecordOptions:
     ready_file: Path | None = None
     budget: float = DEFAULT_BUDGET
     dry_run: bool = False
+    spans: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,11 @@ from typing import Literal
 
 from whowoke.analysis.capture import CaptureWriter, sudo_owner
 from whowoke.analysis.errors import UsageError
+from whowoke.tracer import uprobes
 from whowoke.tracer.doctor import ensure_recordable, installed_version
 from whowoke.tracer.drain import Drain
 from whowoke.tracer.engine import Engine
+from whowoke.tracer.follow import Followed, clock_reading, identity
 from whowoke.tracer.informers import read_informers
 from whowoke.tracer.launch import Launched
 from whowoke.tracer.options import RecordOptions, RecordSummary, default_output
@@ -23,13 +25,19 @@ from whowoke.tracer.target import Target
 from whowoke.tracer.versions import versions_of
 
 DRAIN_INTERVAL_S = 0.1
+TOLD_DETACH_S = 0.5
 
 Ended = Literal["duration", "interrupted", "target exited"]
 Progress = Callable[[float, int, int], None]
+Say = Callable[[str], None]
 
 
-def record(options: RecordOptions, progress: Progress | None = None) -> RecordSummary:
+def record(
+    options: RecordOptions, progress: Progress | None = None, say: Say | None = None
+) -> RecordSummary:
     """Record as asked. ``progress`` gets elapsed seconds, records and lost records.
+
+    ``say`` gets what the user should know before it happens.
 
     Everything is detached and the capture is whole when this returns or raises.
     """
@@ -42,11 +50,16 @@ def record(options: RecordOptions, progress: Progress | None = None) -> RecordSu
             return _dry_run(program)
         output = options.output or default_output(target.command, target.pid)
         writer = stack.enter_context(CaptureWriter(output, force=options.force, owner=sudo_owner()))
+        followed = Followed(options.spans, writer)
+        stack.callback(followed.close)
         engine = Engine(program.plan, target)
         stack.callback(engine.close)
         engine.load()
         interrupted = stack.enter_context(_interrupts())
-        writer.metadata(_metadata(program))
+        _tell_detach(program, say, " when the recording ends")
+        writer.metadata(_metadata(program) | identity(target.pid))
+        clock = clock_reading()
+        writer.metadata({"clocks": [clock]})
         engine.attach()
         start_ns = time.monotonic_ns()
         writer.metadata({"start_ns": start_ns, "sysmon_tid": program.sysmon_tid()})
@@ -55,12 +68,14 @@ def record(options: RecordOptions, progress: Progress | None = None) -> RecordSu
         if options.ready_file:
             options.ready_file.touch()
         drain = Drain(engine, program, writer, options.budget)
-        ended = _loop(options, target, drain, interrupted, start_ns, progress)
+        ended = _loop(options, target, (drain, followed), interrupted, start_ns, progress)
         end_ns = time.monotonic_ns()
+        _tell_detach(program, say, "")
         drain.finish(end_ns, ended, program.sysmon_tid())
-        if program.table and target.is_alive():
-            informers = read_informers(target, program.table, program.bias, drain.readers)
-            writer.metadata({"informers": informers})
+        followed.finish()
+        writer.metadata({"clocks": [clock, clock_reading()]})
+        if target.is_alive():
+            writer.metadata(read_informers(program, drain.controllers, drain.readers))
         writer.close()
         return RecordSummary(
             pid=target.pid,
@@ -68,11 +83,19 @@ def record(options: RecordOptions, progress: Progress | None = None) -> RecordSu
             output=output,
             duration_ns=end_ns - start_ns,
             records=drain.records,
-            lost=drain.lost,
+            lost=drain.lost + followed.lost,
             size=output.stat().st_size,
             ended=ended,
             notes=list(program.plan.missing),
         )
+
+
+def _tell_detach(program: Program, say: Say | None, when: str) -> None:
+    """Say how long it takes to take the probes off where that is worth a word."""
+    sites = len(program.plan.sites)
+    seconds = uprobes.detach_s(sites)
+    if say and seconds >= TOLD_DETACH_S:
+        say(f"detaching {sites} probes takes about {seconds:.0f} s{when}")
 
 
 def _find_target(options: RecordOptions, launched: Launched | None) -> Target:
@@ -123,17 +146,19 @@ def _interrupts() -> Iterator[list[int]]:
 def _loop(
     options: RecordOptions,
     target: Target,
-    drain: Drain,
+    followed: tuple[Drain, Followed],
     interrupted: list[int],
     start_ns: int,
     progress: Progress | None,
 ) -> Ended:
     """Drain until the end; returns why it ended."""
+    drain, logs = followed
     while True:
         time.sleep(DRAIN_INTERVAL_S)
         # Asked before the drain, so that what the target did last is drained as well.
         alive = target.is_alive()
         drain.step()
+        logs.step()
         elapsed_ns = time.monotonic_ns() - start_ns
         if progress:
             progress(elapsed_ns / 1e9, drain.records, drain.lost)
@@ -166,6 +191,7 @@ def _metadata(program: Program) -> dict[str, object]:
         "main_module": info.main.path,
         "main_package": info.path,
         "modules": versions_of(info),
+        "uprobes": uprobes.way(),
         "missing": program.plan.missing,
         "sites": program.plan.described(),
     }

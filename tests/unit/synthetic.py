@@ -37,6 +37,9 @@ class Synthetic(Network):
         self.stacks: dict[int, list[Frame]] = {}
         self.symbols: dict[int, Frame] = {}
         self.complete = True
+        self.log_files: Sequence[Any] = ()
+        self.log_notes: list[str] = []
+        self.log_texts: list[bytes] = []
         self.lost: list[tuple[int, str, int]] = []
         self.now = 0
         self._rows: dict[str, list[dict[str, int]]] = {}
@@ -53,6 +56,9 @@ class Synthetic(Network):
             for field, value in row.items():
                 array[index][field] = value
         return array
+
+    def logs(self) -> list[bytes]:
+        return self.log_texts
 
     def _hash(self, of: object) -> int:
         return self._hashes.setdefault(of, len(self._hashes) + 1)

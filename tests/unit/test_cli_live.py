@@ -74,7 +74,7 @@ def test_ctrl_c_is_quiet(whowoke, tmp_path):
         "import signal, sys, time, types\n"
         "from whowoke.tracer import cli\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's &\n"
-        "def record(options, progress=None):\n"
+        "def record(options, progress=None, say=None):\n"
         "    print('started', flush=True)\n"
         "    time.sleep(60)\n"
         "sys.modules['whowoke.tracer.record'] = types.SimpleNamespace(record=record)\n"
@@ -93,7 +93,7 @@ def test_ctrl_c_is_quiet(whowoke, tmp_path):
 def test_progress_is_shown_on_a_terminal_only(monkeypatch, recorded, capsys):
     record = sys.modules["whowoke.tracer.record"]
 
-    def with_progress(asked, progress=None):
+    def with_progress(asked, progress=None, say=None):
         if progress:
             progress(1.5, 1000, 0)
         return options.RecordSummary(1, "op", None, 0, 0, 0, 0)

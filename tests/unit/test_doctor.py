@@ -3,11 +3,10 @@
 import json
 import os
 
-import pytest
 from typer.testing import CliRunner
 
 from whowoke.analysis.errors import PermissionDeniedError
-from whowoke.tracer import doctor
+from whowoke.tracer import doctor, kernel, uprobes
 from whowoke.tracer.cli import app
 from whowoke.tracer.doctor import Check
 
@@ -37,20 +36,45 @@ def test_capabilities_decide_not_the_user(monkeypatch):
         assert doctor.check_privileges().status == "fail"
 
 
-@pytest.mark.parametrize(
-    ("release", "expected"),
-    [("6.10.0", "ok"), ("6.18.44-fc-v657", "ok"), ("7.0", "ok"), ("6.9.12", "fail"),
-     ("5.15.0-91-generic", "fail"), ("odd", "fail")],
-)  # fmt: skip
-def test_the_kernel_by_version(release, expected):
-    assert doctor.check_kernel(release).status == expected
+def found_by(monkeypatch, multi, perf):
+    """What the doctor says of a kernel that answers like this; an error is raised."""
+
+    def answer(value):
+        def ask():
+            if isinstance(value, Exception):
+                raise value
+            return value
+
+        return ask
+
+    monkeypatch.setattr(kernel, "has_uprobe_multi", answer(multi))
+    monkeypatch.setattr(kernel, "has_perf_uprobes", answer(perf))
+    uprobes.way.cache_clear()
+    try:
+        return doctor.check_uprobes()
+    finally:
+        uprobes.way.cache_clear()
 
 
-def test_a_feature_test_decides_over_the_version():
-    assert statuses(
-        doctor.check_kernel("5.14.0-503.el9", lambda: True),
-        doctor.check_kernel("6.18", lambda: False),
-    ) == ["ok", "fail"]
+def test_the_way_of_the_uprobes_is_what_the_kernel_answers(monkeypatch):
+    monkeypatch.delenv(uprobes.WITHOUT, raising=False)
+    denied = PermissionDeniedError("no", "see: whowoke doctor")
+    newest = found_by(monkeypatch, multi=True, perf=True)
+    older = found_by(monkeypatch, multi=False, perf=True)
+    assert ("uprobe_multi" in newest.found, "perf event" in older.found) == (True, True)
+    assert "0.1 s" in older.found
+    none = found_by(monkeypatch, multi=False, perf=False)
+    not_for_us = found_by(monkeypatch, multi=False, perf=denied)
+    assert statuses(newest, older, none, not_for_us) == ["ok", "ok", "fail", "fail"]
+    assert not_for_us.advice == "run with sudo"
+    monkeypatch.setenv(uprobes.WITHOUT, "uprobe_multi")
+    assert found_by(monkeypatch, multi=True, perf=True) == older
+
+
+def test_an_older_scheduler_tracepoint_is_refused(monkeypatch):
+    for able, expected in ((True, "ok"), (False, "fail")):
+        monkeypatch.setattr(kernel, "has_switch_state", lambda able=able: able)
+        assert doctor.check_kernel().status == expected
 
 
 def test_machine_facts():
@@ -61,8 +85,7 @@ def test_machine_facts():
         doctor.check_lockdown("none [integrity] confidentiality\n"),
         doctor.check_lockdown("none integrity [confidentiality]\n"),
         doctor.check_lockdown(""),
-        doctor.check_memlock("6.1"),
-    ) == ["ok", "fail", "ok", "ok", "fail", "ok", "ok"]
+    ) == ["ok", "fail", "ok", "ok", "fail", "ok"]
 
 
 def test_bcc_that_cannot_be_imported_says_why(monkeypatch):
