@@ -1,6 +1,6 @@
 """Whether a write changed its object, and which watch event brought what a read found new."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import islice
 
 import numpy as np
@@ -139,15 +139,46 @@ class _Streams:
         return UNKNOWN
 
 
+class _Writes:
+    """When each object was written."""
+
+    def __init__(self, requests: Requests) -> None:
+        self._starts: dict[tuple[int, ...], list[int]] = {}
+        self._ends: dict[tuple[int, ...], list[int]] = {}
+        written = requests.take(requests.writes())
+        columns = (written[name].tolist() for name in ("resource", "namespace", "name", "ts_ns"))
+        for *key, start_ns, end_ns in zip(*columns, _end(written), strict=True):
+            self._starts.setdefault(tuple(key), []).append(start_ns)
+            self._ends.setdefault(tuple(key), []).append(end_ns)
+        for times in (*self._starts.values(), *self._ends.values()):
+            times.sort()
+
+    def several(self, about: tuple[int, int, int], start_ns: int, end_ns: int) -> bool:
+        """Whether more than one write of an object may have come back in that time."""
+        begun = bisect_right(self._starts[about], end_ns)
+        return begun - bisect_left(self._ends[about], start_ns) > 1
+
+
+def _end(part: Requests) -> list[int]:
+    """Until when the changes that requests made come back."""
+    ends: list[int] = (np.maximum(part["ts_ns"], part["end_ns"]) + COMES_BACK_NS).tolist()
+    return ends
+
+
 def _by_stream(part: Requests, requests: Requests, events: Events) -> list[int]:
-    """Of writes whose answer can't be read: whether a watch event of the object followed."""
-    streams = _Streams(requests, events)
-    end = np.maximum(part["ts_ns"], part["end_ns"]) + COMES_BACK_NS
+    """Of writes whose answer can't be read: whether a watch event of the object followed.
+
+    Of an event that another write may have brought it isn't known whose it is.
+    """
+    streams, writes = _Streams(requests, events), _Writes(requests)
     columns = (part[name].tolist() for name in ("resource", "namespace", "name", "ts_ns"))
-    return [
-        streams.followed((resource, namespace, name), start, last)
-        for resource, namespace, name, start, last in zip(*columns, end.tolist(), strict=True)
-    ]
+    found = []
+    for resource, namespace, name, start, last in zip(*columns, _end(part), strict=True):
+        about = (resource, namespace, name)
+        what = streams.followed(about, start, last)
+        open_ = what == CHANGED and writes.several(about, start, last)
+        found.append(UNKNOWN if open_ else what)
+    return found
 
 
 def brought_by(requests: Requests, events: Events, same: Rows, family: Family) -> Rows:

@@ -108,7 +108,8 @@ class Listeners:
 
     ``queues`` are a controller's, by its name; ``led`` the Go types whose events a controller's
     handlers added for; ``types`` the Go types of objects that came on watches; ``watches`` group
-    and resource of watch requests; ``known`` all kinds that are known by their group.
+    and resource of watch requests; ``known`` all kinds that are known by their group;
+    ``is_complete`` says that there are no other informers.
     """
 
     informers: list[Informer] | None
@@ -117,6 +118,7 @@ class Listeners:
     types: set[str] = field(default_factory=set)
     watches: set[tuple[str, str]] = field(default_factory=set)
     known: set[Kind] = field(default_factory=set)
+    is_complete: bool = False
 
     def __post_init__(self) -> None:
         self.known |= {informer.kind for informer in self.informers or ()}
@@ -136,15 +138,14 @@ class Listeners:
         led = self._any(self.led.get(controller, ()), kind)
         seen = led or self._any(self.types, kind) or self._is_requested(kind)
         watched = True if informers or seen else None
-        told = self.informers is not None
         if not informers:
-            return Listening(watched, None, None, led, told)
+            return Listening(watched, None, None, led, self.is_complete)
         if any(informer.queues is None for informer in informers):
             return Listening(True, None, None, led, is_told=False)
         queues = [queue for informer in informers for queue in informer.queues or ()]
         own = sum(queue in self.queues.get(controller, ()) for queue in queues)
         known = own if own or None not in queues else None
-        return Listening(True, len(queues), known, led, told)
+        return Listening(True, len(queues), known, led, is_told=True)
 
     def _is_requested(self, kind: Kind) -> bool:
         return any(
@@ -181,6 +182,7 @@ def is_same(one: Kind, other: Kind) -> bool:
 def listeners(capture: CaptureLike, attribution: Attribution) -> Listeners:
     """What a capture tells of who hears of changes."""
     found = Listeners(informers_of(capture.metadata))
+    found.is_complete = capture.metadata.get("informers_complete") is True
     operations = attribution.operations
     for queue, name in operations.controllers.items():
         found.queues.setdefault(name, set()).add(queue)

@@ -14,7 +14,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +23,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "build" / "bin"
 TIMERS_SOURCE = ROOT / "tests" / "operators" / "timers" / "kinds.go"
 COUNTERS = ("controller_runtime_reconcile_total", "workqueue_adds_total")
-REDIS = Path("/usr/bin/redis-check-rdb")
 SETTLED_S = 0.2
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
@@ -58,22 +57,6 @@ class Operator:
     def stop(self) -> int:
         """End it now; returns its exit code."""
         return _stop(self.popen)
-
-
-@dataclass(frozen=True)
-class Database:
-    """A running Redis."""
-
-    address: str
-    pid: int
-
-    def say(self, *words: str) -> bytes:
-        """The answer to one command, in Redis' protocol."""
-        host, port = self.address.split(":")
-        command = [f"*{len(words)}", *(f"${len(word)}\r\n{word}" for word in words), ""]
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
-            connection.sendall("\r\n".join(command).encode())
-            return connection.recv(65536)
 
 
 @dataclass(frozen=True)
@@ -145,27 +128,6 @@ def operator(
         ready = _reconciled(url, objects) if objects else _healthy(health_url)
         wait_until(ready, 60, f"{path.name}: its first reconciles", popen, log)
         yield Operator(popen.pid, namespace, url, health_url, log, popen)
-
-
-@contextmanager
-def database(folder: Path) -> Iterator[Database]:
-    """Run Redis below a folder; it keeps nothing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    # One program, which its name tells what to be. This name comes without a service that starts.
-    program = folder / "redis-server"
-    program.symlink_to(REDIS)
-    port = str(free_ports(1)[0])
-    argv = [str(program), "--bind", "127.0.0.1", "--port", port, "--dir", str(folder), "--save", ""]
-    with running_program(argv, folder / "redis.log") as popen:
-        running = Database(f"127.0.0.1:{port}", popen.pid)
-
-        def answers() -> bool:
-            with suppress(OSError):
-                return running.say("PING") == b"+PONG\r\n"
-            return False
-
-        wait_until(answers, 10, f"redis: run `make database` if {REDIS} is missing", popen)
-        yield running
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import importlib.metadata
 import os
 import platform
 import re
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,11 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from whowoke.analysis.errors import PermissionDeniedError, UnsupportedError, WhowokeError
+from whowoke.tracer import kernel, uprobes
 from whowoke.tracer.btf import VMLINUX, field_offsets
 
 BCC_TIMEOUT_S = 60.0
-OLDEST_KERNEL = (6, 10)
-OLDEST_WITHOUT_MEMLOCK = (5, 11)
 INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
 
 _CAP_SYS_PTRACE, _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 19, 21, 38, 39
@@ -100,19 +98,35 @@ def check_architecture(machine: str | None = None) -> Check:
     return Check("architecture", "ok", machine)
 
 
-def check_kernel(
-    release: str | None = None, has_uprobe_multi: Callable[[], bool] | None = None
-) -> Check:
-    """uprobe_multi links with a pid: by ``has_uprobe_multi`` where there is such a test.
-
-    The version decides otherwise: before 6.10 the pid of a link is taken for a thread's.
-    """
-    release = release or platform.release()
-    able = has_uprobe_multi() if has_uprobe_multi else _version(release) >= OLDEST_KERNEL
+def check_kernel() -> Check:
+    """What the scheduler's tracepoint tells; the kernel is asked, its version isn't compared."""
+    release = platform.release()
+    try:
+        able = kernel.has_switch_state()
+    except WhowokeError as err:
+        return Check("kernel", "fail", f"{release}: {err}", "run with sudo")
     if not able:
-        oldest = ".".join(map(str, OLDEST_KERNEL))
-        return Check("kernel", "fail", release, f"Linux {oldest} or newer is needed so far")
+        return Check(
+            "kernel",
+            "fail",
+            f"{release}: sched_switch doesn't tell a thread's state",
+            "Linux 5.18 or newer is needed",
+        )
     return Check("kernel", "ok", release)
+
+
+def check_uprobes() -> Check:
+    """How programs get to their places in the target, and what that costs at the end."""
+    try:
+        way = uprobes.way()
+    except WhowokeError as err:
+        advice = "run with sudo" if isinstance(err, PermissionDeniedError) else err.hint
+        return Check("uprobes", "fail", str(err), advice)
+    if way == "uprobe_multi":
+        found = f"one uprobe_multi link a program, off in {uprobes.MULTI_DETACH_S} s"
+    else:
+        found = f"one perf event a place; taking each off takes about {uprobes.PERF_DETACH_S} s"
+    return Check("uprobes", "ok", found)
 
 
 def check_bcc() -> Check:
@@ -142,17 +156,6 @@ def check_btf() -> Check:
     except UnsupportedError as err:
         return Check("kernel types", "fail", str(err), err.hint)
     return Check("kernel types", "ok", str(VMLINUX))
-
-
-def check_memlock(release: str | None = None) -> Check:
-    """Kernels before 5.11 count BPF maps as locked memory."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
-    limit = "unlimited" if soft == resource.RLIM_INFINITY else f"{soft // 1024} KiB"
-    if _version(release or platform.release()) >= OLDEST_WITHOUT_MEMLOCK:
-        return Check("locked memory", "ok", f"{limit}, not needed by this kernel")
-    if soft != resource.RLIM_INFINITY:
-        return Check("locked memory", "warn", limit, "raise it: ulimit -l unlimited")
-    return Check("locked memory", "ok", limit)
 
 
 def check_paranoid() -> Check:
@@ -206,7 +209,8 @@ def _check_target(pid: int) -> Iterator[Check]:
             "use a whowoke that knows this version",
         )
     else:
-        yield Check("probes", "ok", f"{len(plan.sites)} sites")
+        detach = f"off in about {uprobes.detach_s(len(plan.sites)):.1f} s"
+        yield Check("probes", "ok", f"{len(plan.sites)} sites, {detach}")
     for missing in plan.missing:
         yield Check("probes", "warn", missing, "what depends on it will be missing")
 
@@ -224,11 +228,6 @@ def _capabilities() -> int:
     return int(found[1], 16) if found else 0
 
 
-def _version(release: str) -> tuple[int, int]:
-    found = re.match(r"(\d+)\.(\d+)", release)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
-
-
 def _read(path: str) -> str:
     try:
         return Path(path).read_text()
@@ -240,7 +239,7 @@ QUICK_CHECKS: tuple[Callable[[], Check], ...] = (
     check_privileges,
     check_pid_namespace,
     check_architecture,
-    check_kernel,
+    check_uprobes,
     check_lockdown,
 )
 MACHINE_CHECKS: tuple[Callable[[], Check], ...] = (
@@ -248,9 +247,9 @@ MACHINE_CHECKS: tuple[Callable[[], Check], ...] = (
     check_pid_namespace,
     check_architecture,
     check_kernel,
+    check_uprobes,
     check_bcc,
     check_btf,
-    check_memlock,
     check_paranoid,
     check_lockdown,
 )

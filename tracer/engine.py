@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NoReturn
 
 import numpy as np
@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from whowoke import bpf
 from whowoke.analysis import schema
-from whowoke.analysis.errors import PermissionDeniedError, UnsupportedError, WhowokeError
-from whowoke.tracer import kernel
+from whowoke.analysis.errors import UnsupportedError, WhowokeError
+from whowoke.tracer import kernel, uprobes
 from whowoke.tracer.btf import field_offsets
 from whowoke.tracer.plan import MAX_SITES, Plan
 from whowoke.tracer.ring import Ring
@@ -25,6 +25,7 @@ MAX_THREADS = 4096
 RING_PAGES = {"threads": 1024, "go": 1024, "texts": 512}
 LOST_KINDS = 64
 LOAD_TIMEOUT_S = 120.0
+DETACH_THREADS = 64
 
 # Raw tracepoints, attached in this order: new threads are noticed before the known ones are added.
 TRACEPOINTS = {
@@ -36,18 +37,23 @@ TRACEPOINTS = {
     "signal_generate": "on_signal_generate",
 }
 
-# System calls that wait or touch the network: arch/x86/entry/syscalls/syscall_64.tbl.
+# System calls that wait, touch the network or files, or await a child:
+# arch/x86/entry/syscalls/syscall_64.tbl.
 SYSCALLS = {
     "read": 0,
     "write": 1,
     "close": 3,
+    "pread64": 17,
     "nanosleep": 35,
     "connect": 42,
     "sendto": 44,
     "recvfrom": 45,
+    "wait4": 61,
     "futex": 202,
     "clock_nanosleep": 230,
     "epoll_wait": 232,
+    "waitid": 247,
+    "openat": 257,
     "epoll_pwait": 281,
     "accept4": 288,
     "epoll_pwait2": 441,
@@ -89,6 +95,8 @@ class Engine:
         self._links: dict[str, list[int]] = {}
         self._fds: dict[str, int] = {}
         self._counters: dict[str, npt.NDArray[np.uint64]] = {}
+        self._closer = ThreadPoolExecutor(DETACH_THREADS)
+        self._closing: list[Future[None]] = []
         self.rings: dict[str, Ring] = {}
 
     def load(self) -> None:
@@ -96,7 +104,7 @@ class Engine:
         programs: list[dict[str, Any]] = [
             *({"name": name, "type": "RAW_TRACEPOINT"} for name in TRACEPOINTS.values()),
             *(
-                {"name": name, "type": "KPROBE", "attach_type": kernel.ATTACH_UPROBE_MULTI}
+                {"name": name, "type": "KPROBE", "attach_type": uprobes.attach_type()}
                 for name in self.plan.by_program()
             ),
         ]
@@ -136,15 +144,8 @@ class Engine:
         path = str(self._target.exe_path)
         offsets = [self.plan.sites[index].site.file_offset for index in indexes]
         cookies = [self.plan.sites[index].cookie(index) for index in indexes]
-        try:
-            link = kernel.link_uprobes(self._fds[program], path, offsets, cookies, self._target.pid)
-        except PermissionDeniedError:
-            raise
-        except WhowokeError as err:
-            raise UnsupportedError(
-                f"{err} ({program})", "uprobes with a pid need Linux 6.10; see: whowoke doctor"
-            ) from None
-        self._links.setdefault(program, []).extend(link)
+        links = uprobes.link(self._fds[program], path, offsets, cookies, self._target.pid)
+        self._links.setdefault(program, []).extend(links)
 
     def _add_threads(self) -> None:
         """Fill the map of threads until /proc shows none that is new."""
@@ -161,16 +162,29 @@ class Engine:
         """Programs that are attached now."""
         return list(self._links)
 
+    def take_off(self, programs: list[str]) -> None:
+        """Begin to close the links of some programs; each waits for the kernel, so all at once."""
+        for program in programs:
+            if links := self._links.pop(program, None):
+                self._closing.append(self._closer.submit(_close_all, links))
+
+    @property
+    def is_taking_off(self) -> bool:
+        """Whether links are still being closed."""
+        self._closing = [closing for closing in self._closing if not closing.done()]
+        return bool(self._closing)
+
     def detach(self, programs: list[str]) -> None:
-        """Close the links of some programs; each waits for the kernel, so all at once."""
-        chains = [self._links.pop(program) for program in programs if program in self._links]
-        if chains:
-            with ThreadPoolExecutor(len(chains)) as pool:
-                list(pool.map(_close_all, chains))
+        """Take some programs off; nothing is being taken off any more when this returns."""
+        self.take_off(programs)
+        for closing in self._closing:
+            closing.result()
+        self._closing.clear()
 
     def close(self) -> None:
         """Detach everything and give up programs, maps and rings."""
         self.detach(self.attached)
+        self._closer.shutdown()
         _close_all(list(self._fds.values()))
         self._fds.clear()
 

@@ -1,6 +1,6 @@
-"""The system call bpf(2), which Python has no function for.
+"""The system calls bpf(2) and perf_event_open(2), which Python has no functions for.
 
-Numbers and layouts: include/uapi/linux/bpf.h of Linux 6.18, x86-64.
+Numbers and layouts: include/uapi/linux/bpf.h and perf_event.h of Linux 6.18, x86-64.
 """
 
 import ctypes
@@ -8,6 +8,7 @@ import errno
 import mmap
 import os
 import struct
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +17,27 @@ from whowoke.analysis.errors import PermissionDeniedError, WhowokeError
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
+_SYS_PERF_EVENT_OPEN = 298
 _SYS_BPF = 321
 
 _MAP_UPDATE = 2
+_PROG_LOAD = 5
 _OBJ_GET_INFO_BY_FD = 15
 _RAW_TRACEPOINT_OPEN = 17
 _LINK_CREATE = 28
 
+_PROG_KPROBE = 2
+_PROG_RAW_TRACEPOINT = 17
+_ATTACH_PERF_EVENT = 41
 ATTACH_UPROBE_MULTI = 48
+
+_UPROBE_TYPE = Path("/sys/bus/event_source/devices/uprobe/type")
+_PERF_FLAG_CLOEXEC = 8
+_PERF_DISABLED = 1
+_PERF_ATTRIBUTES = 128
+# "r0 = 0; exit", and the same behind a load of the fourth argument.
+_RETURN_0 = bytes.fromhex("b700000000000000 9500000000000000")
+_READ_FOURTH = bytes.fromhex("7910180000000000") + _RETURN_0
 
 
 def _check(result: int, what: str) -> int:
@@ -36,11 +50,15 @@ def _check(result: int, what: str) -> int:
     raise WhowokeError(reason, "see: whowoke doctor")
 
 
-def _bpf(command: int, layout: str, *values: int, what: str) -> int:
+def _call(command: int, layout: str, *values: int) -> int:
     attributes = bytearray(144)
     struct.pack_into("<" + layout, attributes, 0, *values)
     buffer = (ctypes.c_char * len(attributes)).from_buffer(attributes)
-    return _check(_LIBC.syscall(_SYS_BPF, command, buffer, struct.calcsize("<" + layout)), what)
+    return int(_LIBC.syscall(_SYS_BPF, command, buffer, struct.calcsize("<" + layout)))
+
+
+def _bpf(command: int, layout: str, *values: int, what: str) -> int:
+    return _check(_call(command, layout, *values), what)
 
 
 def map_counters(fd: int, count: int) -> npt.NDArray[np.uint64]:
@@ -89,13 +107,16 @@ def link_raw_tracepoint(program_fd: int, name: str) -> list[int]:
     ]
 
 
-def link_uprobes(
+def link_uprobe_multi(
     program_fd: int, path: str, offsets: list[int], cookies: list[int], pid: int
-) -> list[int]:
-    """One uprobe_multi link (Linux 6.6; with a pid 6.10) for all ``offsets`` in the file.
+) -> int:
+    """One uprobe_multi link (Linux 6.6; with a pid 6.10) for all ``offsets`` in the file."""
+    return _check(_uprobe_multi(program_fd, path, offsets, cookies, pid), "attaching uprobes")
 
-    The caller vouches for every offset: x86 accepts one inside an instruction and the target dies.
-    """
+
+def _uprobe_multi(
+    program_fd: int, path: str, offsets: list[int], cookies: list[int], pid: int
+) -> int:
     count = len(offsets)
     offset_array = (ctypes.c_uint64 * count)(*offsets)
     cookie_array = (ctypes.c_uint64 * count)(*cookies)
@@ -105,4 +126,94 @@ def link_uprobes(
         *(ctypes.addressof(path_buffer), ctypes.addressof(offset_array), 0),
         *(ctypes.addressof(cookie_array), count, 0, pid),
     )
-    return [_bpf(_LINK_CREATE, "IIIIQQQQIII", *values, what="attaching uprobes")]
+    return _call(_LINK_CREATE, "IIIIQQQQIII", *values)
+
+
+def link_perf_uprobe(program_fd: int, path: str, offset: int, cookie: int, pid: int) -> int:
+    """A perf event at ``offset`` in the file with a link (Linux 5.15), which keeps the event."""
+    event = _check(_perf_uprobe(path, offset, pid), "attaching a uprobe")
+    try:
+        values = (program_fd, event, _ATTACH_PERF_EVENT, 0, cookie)
+        return _bpf(_LINK_CREATE, "IIIIQ", *values, what="linking a uprobe")
+    finally:
+        os.close(event)
+
+
+def _perf_uprobe(path: str, offset: int, pid: int) -> int:
+    """Open it disabled: the program runs all the same, and no switch of a thread counts it."""
+    path_buffer = ctypes.create_string_buffer(os.fsencode(path))
+    attributes = bytearray(_PERF_ATTRIBUTES)
+    struct.pack_into("<II", attributes, 0, int(_UPROBE_TYPE.read_text()), _PERF_ATTRIBUTES)
+    struct.pack_into("<Q", attributes, 40, _PERF_DISABLED)
+    struct.pack_into("<QQ", attributes, 56, ctypes.addressof(path_buffer), offset)
+    buffer = (ctypes.c_char * len(attributes)).from_buffer(attributes)
+    any_cpu, no_group = -1, -1
+    return int(
+        _LIBC.syscall(_SYS_PERF_EVENT_OPEN, buffer, pid, any_cpu, no_group, _PERF_FLAG_CLOEXEC)
+    )
+
+
+def _load(kind: int, instructions: bytes, attach_type: int = 0) -> int:
+    """Load a program that only serves to ask the kernel something."""
+    code = ctypes.create_string_buffer(instructions, len(instructions))
+    licence = ctypes.create_string_buffer(b"GPL")
+    values = (
+        *(kind, len(instructions) // 8, ctypes.addressof(code), ctypes.addressof(licence)),
+        *(0, 0, 0, 0, 0, 0, 0, 0, attach_type),
+    )
+    return _bpf(_PROG_LOAD, "IIQQIIQIIQQII", *values, what="loading a BPF program")
+
+
+def has_uprobe_multi() -> bool:
+    """Whether a uprobe_multi link may be for a process.
+
+    Linux 6.6 to 6.9 take a link's pid for one thread's. Those that know better refuse a negative
+    one first (EINVAL), and only then the path (EBADF): bpf_uprobe_multi_link_attach,
+    kernel/trace/bpf_trace.c since commit 46ba0e49b642; libbpf asks the same way.
+    """
+    try:
+        program = _load(_PROG_KPROBE, _RETURN_0, ATTACH_UPROBE_MULTI)
+    except PermissionDeniedError:
+        raise
+    except WhowokeError:
+        return False
+    try:
+        answers = [
+            ctypes.get_errno() if _uprobe_multi(program, "/", [0], [0], pid) < 0 else 0
+            for pid in (0, 0xFFFFFFFF)
+        ]
+    finally:
+        os.close(program)
+    return answers == [errno.EBADF, errno.EINVAL]
+
+
+def has_perf_uprobes() -> bool:
+    """Whether perf events may be uprobes and may be linked; PermissionDeniedError if not by us."""
+    if not _UPROBE_TYPE.exists():
+        return False
+    # No program is called "/": what is refused before that is the right to ask.
+    if _perf_uprobe("/", 0, os.getpid()) < 0 and ctypes.get_errno() in (errno.EPERM, errno.EACCES):
+        _check(-1, "attaching a uprobe by a perf event")
+    program = _load(_PROG_KPROBE, _RETURN_0)
+    try:
+        linked = _call(_LINK_CREATE, "IIIIQ", program, 0xFFFFFFFF, _ATTACH_PERF_EVENT, 0, 0)
+        return linked < 0 and ctypes.get_errno() == errno.EBADF
+    finally:
+        os.close(program)
+
+
+def has_switch_state() -> bool:
+    """Whether the tracepoint sched_switch tells the state of the thread that goes (Linux 5.18).
+
+    The kernel attaches no program that reads more arguments than a tracepoint has.
+    """
+    program = _load(_PROG_RAW_TRACEPOINT, _READ_FOURTH)
+    try:
+        os.close(*link_raw_tracepoint(program, "sched_switch"))
+    except PermissionDeniedError:
+        raise
+    except WhowokeError:
+        return False
+    finally:
+        os.close(program)
+    return True

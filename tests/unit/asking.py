@@ -2,10 +2,11 @@
 
 import pandas as pd
 
-from whowoke.analysis.checks import Checks, load
+from whowoke.analysis.checks import Checks
 from whowoke.analysis.columns import REQUESTS
 from whowoke.analysis.listeners import Listeners, informers_of
 from whowoke.analysis.tables import conform
+from whowoke.analysis.things import load
 
 OWN, OTHER = 0x10, 0x20
 MS = 1_000_000
@@ -35,7 +36,8 @@ def informer(kind, *queues, group="", version="v1", **more):
 def heard(informers=(), **more):
     """Listeners of the controller ``shop``; without informers (None) nothing is told of them."""
     metadata = {} if informers is None else {"informers": list(informers)}
-    return Listeners(informers_of(metadata), {"shop": {OWN}, "other": {OTHER}}, **more)
+    queues = {"shop": {OWN}, "other": {OTHER}}
+    return Listeners(informers_of(metadata), queues, is_complete=informers is not None, **more)
 
 
 def checked(rows, listeners):

@@ -312,6 +312,19 @@ def test_another_stream_says_nothing() -> None:
     assert changed(c) is None
 
 
+@pytest.mark.parametrize(("name", "expected"), [("p", None), ("q", True)])
+def test_an_event_that_two_writes_may_have_brought_is_nobodys(
+    name: str, expected: bool | None
+) -> None:
+    c = Asking()
+    c.at(10).event("ADDED", "p", "4")
+    with c.at(990).run():
+        c.put(name, "5", "4")
+        applied(c.at(1000))
+    c.at(1010).event("MODIFIED", "p", "5")
+    assert c.requests("verb", "changed") == [("update", True), ("patch", expected)]
+
+
 def test_a_difference_has_the_event_that_brought_it() -> None:
     c = Asking()
     c.reader("Pod")
