@@ -4,103 +4,16 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from whowoke.analysis.askers import load_known
 from whowoke.analysis.columns import CHECKS
+from whowoke.analysis.hearing import Verdict, judge
 from whowoke.analysis.listeners import Kind, Listeners, resource_of
 from whowoke.analysis.tables import conform, empty
-
-READING = ("get", "list")
-# API groups whose objects are made for each question: metrics-server and its kin offer no watch.
-NO_WATCH = ("metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io")
-UNNAMED = {
-    "cache": "an unknown kind",
-    "api": "an unknown path",
-    "http": "an unknown host",
-    "connection": "an unknown peer",
-    "file": "a file",
-}
-# Parts of an object that are kept in it; the others (log, exec, proxy) have no version.
-KEPT = ("status", "scale")
-TIMES = {1: "once", 2: "twice"}
-
-
-class Verdict(NamedTuple):
-    """Whether an event exists, and what that rests on."""
-
-    event: str
-    evidence: str
-    handlers: int | None = None
-    own: int | None = None
-
-
-class Request(NamedTuple):
-    """One row of the table ``requests``, as far as it is looked at; None is not known."""
-
-    reconcile_id: int | None
-    goroutine_id: int | None
-    ts_ns: int
-    namespace: str | None
-    name: str | None
-    found: bool | None
-    same: bool | None
-    changed: bool | None
-    event_ns: int | None
-    function: str | None
-    location: str | None
-    # From here on: what is asked for.
-    kind: str
-    verb: str | None
-    group: str | None
-    version: str | None
-    resource: str | None
-    subresource: str | None
-    object_kind: str | None
-    host: str | None
-    path: str | None
-
-
-_FIRST = Request._fields.index("kind")
-
-
-def _what(row: Request) -> tuple[object, ...]:
-    """What is asked for, whoever asks."""
-    return tuple(row)[_FIRST:]
-
-
-def load(requests: pd.DataFrame) -> list[Request]:
-    """Rows of the table ``requests``."""
-    columns = (_plain(requests[name]) for name in Request._fields)
-    return list(map(Request._make, zip(*columns, strict=True)))
-
-
-def _plain(column: "pd.Series[Any]") -> list[Any]:
-    return column.to_numpy(object, na_value=None).tolist()  # type: ignore[call-overload,no-any-return]
-
-
-class Thing(NamedTuple):
-    """What is counted together; ``host`` is who is asked, outside of Kubernetes.
-
-    ``controller`` is None for what was asked outside of reconciles.
-    """
-
-    controller: str | None
-    kind: str
-    group: str = ""
-    version: str = ""
-    name: str = ""
-    subresource: str = ""
-    host: str = ""
-
-
-def told_name(asked: Thing) -> str:
-    """A kind or peer as it is told."""
-    name = f"{asked.name}/{asked.subresource}" if asked.subresource else asked.name
-    return name or asked.host or UNNAMED[asked.kind]
+from whowoke.analysis.things import Request, Thing, is_read, is_write, what
 
 
 @dataclass
@@ -133,7 +46,7 @@ class Checks:
         known: dict[tuple[object, ...], Thing | None] = {}
         found = []
         for row in self.requests:
-            about = (self._controller(row), *_what(row))
+            about = (self._controller(row), *what(row))
             if about not in known:
                 known[about] = self._asked(row) if is_read(row) else None
             found.append(known[about])
@@ -200,7 +113,7 @@ class Checks:
 
 def _learn(listeners: Listeners, requests: list[Request]) -> None:
     """Take the kinds and watches that requests tell of."""
-    for row in {_what(row): row for row in requests}.values():
+    for row in {what(row): row for row in requests}.values():
         group, version = row.group or "", row.version or ""
         if row.kind == "cache" and version and row.object_kind:
             listeners.known.add(Kind(group, version, row.object_kind))
@@ -208,26 +121,6 @@ def _learn(listeners: Listeners, requests: list[Request]) -> None:
             listeners.watches.add((group, row.resource or ""))
         elif row.kind == "api" and resource_of(row.object_kind or "") == row.resource:
             listeners.known.add(Kind(group, version, row.object_kind or ""))
-
-
-def is_read(row: Request) -> bool:
-    """Whether a request asks for something: all but writes to the API server, and watches."""
-    if row.kind != "api":
-        return True
-    return row.verb in READING or _is_review(row.resource, row.subresource)
-
-
-def _is_review(resource: str | None, subresource: str | None) -> bool:
-    """Whether a request is a question that is sent as an object and answered in it."""
-    about = f"{resource}/{subresource}" if subresource else resource
-    return about in load_known().reviews
-
-
-def is_write(row: Request) -> bool:
-    """Whether a request is to change something that an operator looks after."""
-    if row.kind != "api" or not row.resource or is_read(row):
-        return False
-    return row.verb != "watch" and row.resource not in load_known().notes
 
 
 def _add(count: _Count, row: Request) -> None:
@@ -240,16 +133,17 @@ def _add(count: _Count, row: Request) -> None:
     count.places[row.function or "", row.location or ""] += 1
 
 
-def _row(what: Thing, count: _Count, verdict: Verdict) -> dict[str, Any]:
-    (function, location), _ = count.places.most_common(1)[0]
-    name = f"{what.name}/{what.subresource}" if what.subresource else what.name
+def _row(thing: Thing, count: _Count, verdict: Verdict) -> dict[str, Any]:
+    # Where a goroutine didn't wait its place isn't known; where it did, it is.
+    (function, location), _ = max(count.places.items(), key=lambda item: (any(item[0]), item[1]))
+    name = f"{thing.name}/{thing.subresource}" if thing.subresource else thing.name
     return {
-        "controller": what.controller,
-        "kind": what.kind,
-        "group": what.group,
-        "version": what.version,
+        "controller": thing.controller,
+        "kind": thing.kind,
+        "group": thing.group,
+        "version": thing.version,
         "object_kind": name,
-        "host": what.host,
+        "host": thing.host,
         "reads": count.reads,
         "same": count.same,
         "differing": count.differing,
@@ -261,94 +155,3 @@ def _row(what: Thing, count: _Count, verdict: Verdict) -> dict[str, Any]:
         "function": function,
         "location": location,
     }
-
-
-# ---------------------------------------------------------------- is there an event for it
-
-
-def judge(what: Thing, reads: int, listeners: Listeners) -> Verdict:
-    """Whether an event for it exists and reaches the controller."""
-    if what.kind == "file":
-        return Verdict("outside", "a file or a child process, not Kubernetes")
-    if what.kind != "api" and what.kind != "cache":
-        return Verdict("outside", f"{what.host or 'a peer'} isn't Kubernetes")
-    if what.kind == "api":
-        if reason := _unwatchable(what):
-            return Verdict("outside", reason)
-        return _judge_live(what, reads, listeners)
-    return _judge_cached(what, listeners)
-
-
-def _unwatchable(what: Thing) -> str:
-    if not what.name:
-        return f"{what.host or 'the path'} is no object"
-    if what.group in NO_WATCH:
-        return f"{what.group} is measured when it is asked for, it offers no watch"
-    if any(_is_review(name, what.subresource) for name in (what.name, resource_of(what.name))):
-        return "a question to the API server, no object"
-    if what.subresource and what.subresource not in KEPT:
-        return f"{what.subresource} is made when it is asked for, no watch has it"
-    return ""
-
-
-def _kind(what: Thing) -> Kind:
-    """Of what a lister of client-go reads only the Go type is known."""
-    return (
-        Kind(what.group, what.version, what.name) if what.version else Kind(None, None, what.name)
-    )
-
-
-def _judge_cached(what: Thing, listeners: Listeners) -> Verdict:
-    heard = listeners.of(what.controller or "", _kind(what))
-    if heard.own or heard.led:
-        own = max(1, heard.own or 0)
-        return Verdict("handled", _handled(heard.own), heard.handlers, own)
-    if heard.handlers == 0:
-        return Verdict("unhandled", "watched, but its informer has no handler", 0, 0)
-    if heard.own == 0:
-        return Verdict("unhandled", _others(heard.handlers or 0), heard.handlers, 0)
-    if heard.handlers:
-        return Verdict("unknown", _somewhere(heard.handlers), heard.handlers)
-    return Verdict("unknown", "watched; whether a handler leads here isn't known")
-
-
-def _judge_live(what: Thing, reads: int, listeners: Listeners) -> Verdict:
-    times = TIMES.get(reads, f"{reads:,} times")
-    live = f"asked live {times}"
-    heard = listeners.of(what.controller or "", Kind(what.group, what.version, what.name))
-    if heard.own or heard.led:
-        own = max(1, heard.own or 0)
-        return Verdict("handled", f"{live}; {_handled(heard.own)}", heard.handlers, own)
-    if heard.own == 0:
-        why = "its informer has no handler" if not heard.handlers else _others(heard.handlers)
-        return Verdict("unhandled", f"{live}; {why}", heard.handlers, 0)
-    if heard.handlers:
-        return Verdict("unknown", f"{live}; {_somewhere(heard.handlers)}", heard.handlers)
-    if heard.watched:
-        return Verdict("unknown", f"{live}; watched, whether a handler leads here isn't known")
-    if heard.is_told:
-        return Verdict("unwatched", f"{live}; nobody watches it")
-    return Verdict("unknown", f"{live}; whether anybody watches it isn't known")
-
-
-def _handled(own: int | None) -> str:
-    if own:
-        return (
-            "a handler leads to this controller"
-            if own == 1
-            else (f"{own} handlers lead to this controller")
-        )
-    return "a handler was seen to add to this controller's queue"
-
-
-def _others(handlers: int) -> str:
-    return (
-        "watched, but its one handler leads elsewhere"
-        if handlers == 1
-        else (f"watched, but none of its {handlers} handlers leads here")
-    )
-
-
-def _somewhere(handlers: int) -> str:
-    whose = "its handler leads" if handlers == 1 else f"its {handlers} handlers lead"
-    return f"watched; where {whose} isn't known"

@@ -288,7 +288,7 @@ CAUSES = Table(
         _count("reconciles", "reconciles it led to"),
         _count("redundant_reconciles", "those of them that changed nothing"),
         _text("reasons", "why it comes back: unwatched_secondary, clock …; `;` between several"),
-        Field("wakeups_per_day", "Float64", "1/d", "what it costs a day: wake-ups"),
+        Field("wakeups_per_day", "Float64", "1/d", "what it costs a day: wake-ups, with answers"),
         Field("cpu_ns_per_day", "Float64", "ns/d", "what it costs a day: CPU time"),
         Field("api_requests_per_day", "Float64", "1/d", "what it costs a day: API requests"),
         _enum("avoidable", "whether it can be turned off", "yes", "no", "unknown"),

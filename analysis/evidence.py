@@ -6,13 +6,14 @@ from typing import Any
 
 from whowoke.analysis.attribution import Attribution
 from whowoke.analysis.causes import Cause
-from whowoke.analysis.checks import Checks, Request, Thing, told_name
+from whowoke.analysis.checks import Checks
 from whowoke.analysis.frames import CaptureLike, place
 from whowoke.analysis.queues import Reconcile
 from whowoke.analysis.reasons import RESULTS, Evidence
 from whowoke.analysis.redundancy import missing_probes
 from whowoke.analysis.requeues import Outcome, clock, convergence
 from whowoke.analysis.tallies import Named, all_causes
+from whowoke.analysis.things import Request, Thing, told_name
 
 API_PROBE = "http_request"
 

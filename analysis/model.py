@@ -10,7 +10,7 @@ from whowoke.analysis.asked import Asked, collect, request_rows, verdicts
 from whowoke.analysis.attribution import Attribution
 from whowoke.analysis.causes import Cause, Rules, load_rules
 from whowoke.analysis.chains import Chains, follow
-from whowoke.analysis.checks import Checks, load
+from whowoke.analysis.checks import Checks
 from whowoke.analysis.evidence import gather
 from whowoke.analysis.frames import CaptureLike, Code, Rows
 from whowoke.analysis.ideal import Ideal, Wakeups, ideal_table, ideals, led_to, set_by
@@ -21,6 +21,7 @@ from whowoke.analysis.reconciles import Operations, replay
 from whowoke.analysis.spans import join
 from whowoke.analysis.tables import TABLE_BY_NAME, conform
 from whowoke.analysis.tallies import Named, all_causes, cause_table, name_all
+from whowoke.analysis.things import load
 from whowoke.analysis.threads import Threads, episode_at, episodes, load_threads
 from whowoke.analysis.threadwakeups import next_run, thread_wakeups
 from whowoke.analysis.wakeups import base_wakeups

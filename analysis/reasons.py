@@ -8,7 +8,8 @@ from functools import cache
 from importlib import resources
 
 from whowoke.analysis.causes import Cause
-from whowoke.analysis.checks import Thing, Verdict, told_name
+from whowoke.analysis.hearing import Verdict
+from whowoke.analysis.things import Thing, told_name
 
 CLOCK, CONVERGENCE, INSURANCE = "clock", "convergence_wait", "insurance"
 EXTERNAL, PLUMBING = "external_state", "plumbing"

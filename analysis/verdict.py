@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from whowoke.analysis.causes import BEFORE, CAUSE_FIELDS, Cause
-from whowoke.analysis.checks import UNNAMED, Request, is_write, told_name
 from whowoke.analysis.frames import CaptureLike, known_modules
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.reasons import load_reasons
 from whowoke.analysis.tallies import answer_counts
+from whowoke.analysis.things import UNNAMED, Request, is_write, told_name
 
 # controller-runtime stretches a period by up to a tenth, and work adds to it.
 PERIOD_TOLERANCE = 0.12

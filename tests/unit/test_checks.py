@@ -163,6 +163,12 @@ def test_answers_and_delays_are_counted():
     assert (second["object_kind"], pd.isna(second["noticed_after_ns"])) == ("Node", True)
 
 
+def test_a_place_that_is_known_is_told():
+    rows = [read("redis:1", run, "connection") for run in (1, 2, 3)]
+    rows.append(read("redis:1", 4, "connection", function="main.f", location="a.go:3"))
+    assert checked(rows, heard([])).table["location"].tolist() == ["a.go:3"]
+
+
 def test_informers_that_make_no_sense_do_no_harm():
     assert informers_of({"informers": 7}) is None
     assert informers_of({}) is None
