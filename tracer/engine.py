@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NoReturn
 
 import numpy as np
@@ -25,7 +24,6 @@ MAX_THREADS = 4096
 RING_PAGES = {"threads": 1024, "go": 1024, "texts": 512}
 LOST_KINDS = 64
 LOAD_TIMEOUT_S = 120.0
-DETACH_THREADS = 64
 
 # Raw tracepoints, attached in this order: new threads are noticed before the known ones are added.
 TRACEPOINTS = {
@@ -95,8 +93,7 @@ class Engine:
         self._links: dict[str, list[int]] = {}
         self._fds: dict[str, int] = {}
         self._counters: dict[str, npt.NDArray[np.uint64]] = {}
-        self._closer = ThreadPoolExecutor(DETACH_THREADS)
-        self._closing: list[Future[None]] = []
+        self._closing: list[int] = []
         self.rings: dict[str, Ring] = {}
 
     def load(self) -> None:
@@ -144,8 +141,11 @@ class Engine:
         path = str(self._target.exe_path)
         offsets = [self.plan.sites[index].site.file_offset for index in indexes]
         cookies = [self.plan.sites[index].cookie(index) for index in indexes]
-        links = uprobes.link(self._fds[program], path, offsets, cookies, self._target.pid)
-        self._links.setdefault(program, []).extend(links)
+        # Kept one by one: what is attached is detached in order if the next one fails.
+        links = self._links.setdefault(program, [])
+        pid = self._target.pid
+        for link in uprobes.links(self._fds[program], path, offsets, cookies, pid):
+            links.append(link)
 
     def _add_threads(self) -> None:
         """Fill the map of threads until /proc shows none that is new."""
@@ -166,25 +166,24 @@ class Engine:
         """Begin to close the links of some programs; each waits for the kernel, so all at once."""
         for program in programs:
             if links := self._links.pop(program, None):
-                self._closing.append(self._closer.submit(_close_all, links))
+                self._closing.append(_close_in_child(links))
 
     @property
     def is_taking_off(self) -> bool:
         """Whether links are still being closed."""
-        self._closing = [closing for closing in self._closing if not closing.done()]
+        self._closing = [pid for pid in self._closing if os.waitpid(pid, os.WNOHANG)[0] == 0]
         return bool(self._closing)
 
     def detach(self, programs: list[str]) -> None:
         """Take some programs off; nothing is being taken off any more when this returns."""
         self.take_off(programs)
-        for closing in self._closing:
-            closing.result()
-        self._closing.clear()
+        while self._closing:
+            os.waitpid(self._closing[-1], 0)
+            self._closing.pop()
 
     def close(self) -> None:
         """Detach everything and give up programs, maps and rings."""
         self.detach(self.attached)
-        self._closer.shutdown()
         _close_all(list(self._fds.values()))
         self._fds.clear()
 
@@ -208,6 +207,26 @@ class Engine:
 def _close_all(descriptors: list[int]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
+
+
+def _close_in_child(links: list[int]) -> int:
+    """Let a child have the last copy of some links and end: its pid, to be waited for.
+
+    A task with a pending SIGKILL cannot take a breakpoint out of another's memory (get_user_pages,
+    mm/gup.c, then "leaking uprobe"), and it would stay for good. One that exits can't be killed.
+    """
+    end, ours = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(ours)
+            os.read(end, 1)
+        finally:
+            os._exit(0)
+    os.close(end)
+    _close_all(links)
+    os.close(ours)
+    return child
 
 
 def _ask_loader(request: dict[str, Any]) -> list[int]:

@@ -6,10 +6,11 @@ same, and both are gone with the descriptors; but the kernel takes perf events o
 """
 
 import os
+from collections.abc import Iterator
 from functools import cache
 from typing import Literal
 
-from whowoke.analysis.errors import UnsupportedError, WhowokeError
+from whowoke.analysis.errors import UnsupportedError
 from whowoke.tracer import kernel
 
 Way = Literal["uprobe_multi", "perf"]
@@ -41,22 +42,18 @@ def attach_type() -> int:
     return kernel.ATTACH_UPROBE_MULTI if way() == "uprobe_multi" else 0
 
 
-def link(program_fd: int, path: str, offsets: list[int], cookies: list[int], pid: int) -> list[int]:
-    """Put a program on all ``offsets`` in the file, or on none; descriptors to close for detaching.
+def links(
+    program_fd: int, path: str, offsets: list[int], cookies: list[int], pid: int
+) -> Iterator[int]:
+    """Put a program on all ``offsets`` in the file; descriptors that keep it there.
 
     The caller vouches for every offset: x86 accepts one inside an instruction and the target dies.
     """
     if way() == "uprobe_multi":
-        return [kernel.link_uprobe_multi(program_fd, path, offsets, cookies, pid)]
-    links: list[int] = []
-    try:
-        for offset, cookie in zip(offsets, cookies, strict=True):
-            links.append(kernel.link_perf_uprobe(program_fd, path, offset, cookie, pid))
-    except WhowokeError:
-        for descriptor in links:
-            os.close(descriptor)
-        raise
-    return links
+        yield kernel.link_uprobe_multi(program_fd, path, offsets, cookies, pid)
+        return
+    for offset, cookie in zip(offsets, cookies, strict=True):
+        yield kernel.link_perf_uprobe(program_fd, path, offset, cookie, pid)
 
 
 def detach_s(sites: int) -> float:
