@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from whowoke.analysis.errors import DataIncompleteError, UsageError, WhowokeError
 
 if TYPE_CHECKING:
-    from whowoke.analysis.capture import Capture
+    from whowoke.analysis.capture.reader import Capture
 
 DEBUG_VARIABLE = "WHOWOKE_DEBUG"
 PLAIN = str.maketrans({"█": "#", "·": ".", "…": "..."})
@@ -95,11 +95,11 @@ def export(
 
     Example: whowoke export op-4242.whowoke --format csv -o tables
     """
-    from whowoke.analysis import export as exporters
+    from whowoke.analysis.output import export as exporters
 
     exporters.check(format_name, output, force)
     capture = open_capture(file, spans)
-    from whowoke.analysis.model import analyse
+    from whowoke.analysis.output.outputs import analyse
 
     written = exporters.export(analyse(capture), format_name, output, force)
     tell(f"wrote {len(written)} tables to {output}")
@@ -111,8 +111,8 @@ def info(file: File, as_json: Json = False) -> None:
 
     Example: whowoke info op-4242.whowoke
     """
-    from whowoke.analysis.capture import Capture
-    from whowoke.analysis.info import describe, summary
+    from whowoke.analysis.capture.reader import Capture
+    from whowoke.analysis.telling.info import describe, summary
 
     facts = summary(Capture.open(file))
     show(json.dumps(facts, indent=2) if as_json else describe(facts))
@@ -131,7 +131,7 @@ def show_wakeup(
     Example: whowoke show op-4242.whowoke 88
     """
     capture = open_capture(file, spans)
-    from whowoke.analysis.show import tell_story
+    from whowoke.analysis.telling.show import tell_story
 
     story = tell_story(capture, wakeup_id)
     show(json.dumps(story.json(), indent=2) if as_json else story.text())
@@ -143,7 +143,7 @@ def schema(as_json: Json = False) -> None:
 
     Example: whowoke schema --json
     """
-    from whowoke.analysis.reference import as_data, as_markdown
+    from whowoke.analysis.output.reference import as_data, as_markdown
 
     show(json.dumps(as_data(), indent=2) if as_json else as_markdown())
 
@@ -153,7 +153,7 @@ def explain_file(
 ) -> None:
     """Print why the target of a capture woke; DataIncompleteError after it for a cut capture."""
     capture = open_capture(file, spans)
-    from whowoke.analysis.explain import explain
+    from whowoke.analysis.telling.explain import explain
 
     explanation = explain(capture, period_ns)
     show(json.dumps(explanation.json(), indent=2) if as_json else explanation.text())
@@ -162,7 +162,7 @@ def explain_file(
 
 def open_capture(file: Path, log_files: Sequence[Path] | None = None) -> "Capture":
     """Open a capture for analysis; DataIncompleteError where it has no metadata yet."""
-    from whowoke.analysis.capture import Capture
+    from whowoke.analysis.capture.reader import Capture
 
     capture = Capture.open(file)
     if not capture.metadata:

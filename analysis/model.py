@@ -6,25 +6,25 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from whowoke.analysis.asked import Asked, collect, request_rows, verdicts
-from whowoke.analysis.attribution import Attribution
-from whowoke.analysis.causes import Cause, Rules, load_rules
-from whowoke.analysis.chains import Chains, follow
-from whowoke.analysis.checks import Checks
-from whowoke.analysis.evidence import gather
-from whowoke.analysis.frames import CaptureLike, Code, Rows
-from whowoke.analysis.ideal import Ideal, Wakeups, ideal_table, ideals, led_to, set_by
-from whowoke.analysis.listeners import listeners
-from whowoke.analysis.peers import Peers
-from whowoke.analysis.reasons import Evidence, Reasoned, load_reasons, reason
-from whowoke.analysis.reconciles import Operations, replay
-from whowoke.analysis.spans import join
-from whowoke.analysis.tables import TABLE_BY_NAME, conform
-from whowoke.analysis.tallies import Named, all_causes, cause_table, name_all
-from whowoke.analysis.things import load
-from whowoke.analysis.threads import Threads, episode_at, episodes, load_threads
-from whowoke.analysis.threadwakeups import next_run, thread_wakeups
-from whowoke.analysis.wakeups import base_wakeups
+from whowoke.analysis.asking.asked import Asked, collect, request_rows, verdicts
+from whowoke.analysis.logs.spans import join
+from whowoke.analysis.origins.attribution import Attribution
+from whowoke.analysis.queueing.reconciles import Operations, replay
+from whowoke.analysis.rules.causes import Cause, Rules, load_rules
+from whowoke.analysis.rules.frames import CaptureLike, Code, Rows
+from whowoke.analysis.tables.shape import TABLE_BY_NAME, conform
+from whowoke.analysis.verdicts.checks import Checks
+from whowoke.analysis.verdicts.evidence import gather
+from whowoke.analysis.verdicts.ideal import Ideal, Wakeups, ideal_table, ideals, led_to, set_by
+from whowoke.analysis.verdicts.listeners import listeners
+from whowoke.analysis.verdicts.reasons import Evidence, Reasoned, load_reasons, reason
+from whowoke.analysis.verdicts.tallies import Named, all_causes, cause_table, name_all
+from whowoke.analysis.verdicts.things import load
+from whowoke.analysis.waking.chains import Chains, follow
+from whowoke.analysis.waking.peers import Peers
+from whowoke.analysis.waking.threads import Threads, episode_at, episodes, load_threads
+from whowoke.analysis.waking.threadwakeups import next_run, thread_wakeups
+from whowoke.analysis.waking.wakeups import base_wakeups
 
 
 @dataclass
@@ -209,11 +209,3 @@ class Analysis:
     def stack_ids(self) -> dict[int, int]:
         """A small number for each stack's hash."""
         return {value: number for number, value in enumerate(sorted(self.capture.stacks), 1)}
-
-
-def analyse(capture: CaptureLike) -> dict[str, pd.DataFrame]:
-    """All tables of a capture by name, with the columns of ``columns.py``."""
-    # The tables are made from an Analysis, so their module imports this one.
-    from whowoke.analysis.outputs import tables
-
-    return tables(Analysis(capture))

@@ -1,4 +1,4 @@
-/* The records, as analysis/schema.py defines them: same names, order and sizes.
+/* The records, as analysis/capture/schema.py defines them: same names, order and sizes.
  * Every field is naturally aligned; each ring's records are padded to one fixed size. */
 #ifndef WW_EVENTS_H
 #define WW_EVENTS_H

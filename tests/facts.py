@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from whowoke.analysis.capture import Capture
+from whowoke.analysis.capture.reader import Capture
 
 Rows = npt.NDArray[Any]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pandas as pd
 
 from tests import fixtures
-from whowoke.analysis.capture import Capture
-from whowoke.analysis.explain import Explanation, explain
-from whowoke.analysis.model import analyse
+from whowoke.analysis.capture.reader import Capture
+from whowoke.analysis.output.outputs import analyse
+from whowoke.analysis.telling.explain import Explanation, explain
 
 WHOWOKE = (sys.executable, "-m", "whowoke.tracer.cli")
 READY_S = 60

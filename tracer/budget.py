@@ -7,7 +7,7 @@ The cost of a hit was measured on Linux 6.18 (see shared facts in ARCHITECTURE.m
 import numpy as np
 import numpy.typing as npt
 
-from whowoke.analysis.capture import Loss
+from whowoke.analysis.capture.reader import Loss
 from whowoke.tracer.engine import Engine
 
 HIT_COST_NS = {"push": 1_500, "other": 11_000}

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from whowoke.analysis import schema
-from whowoke.analysis.capture import CaptureWriter, Frame, Loss
+from whowoke.analysis.capture import schema
+from whowoke.analysis.capture.reader import CaptureWriter, Frame, Loss
 from whowoke.tracer.budget import Budget
 from whowoke.tracer.engine import Engine
 from whowoke.tracer.program import Program

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whowoke import bpf
-from whowoke.analysis import schema
+from whowoke.analysis.capture import schema
 from whowoke.analysis.errors import UnsupportedError, WhowokeError
 from whowoke.tracer import kernel, uprobes
 from whowoke.tracer.btf import field_offsets

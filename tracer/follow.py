@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from whowoke.analysis import chunks
-from whowoke.analysis.capture import CaptureWriter, Loss
+from whowoke.analysis.capture import chunks
+from whowoke.analysis.capture.reader import CaptureWriter, Loss
 from whowoke.analysis.errors import WhowokeError
-from whowoke.analysis.loglines import open_log, tells
+from whowoke.analysis.logs.loglines import open_log, tells
 
 MAX_KEPT_BYTES = 64 << 20
 READ_BYTES = 4 << 20

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whowoke.analysis.capture import Frame
-from whowoke.analysis.causes import Rule
+from whowoke.analysis.capture.reader import Frame
+from whowoke.analysis.capture.schema import RECORD_BY_NAME, record_dtype
 from whowoke.analysis.durations import format_duration
-from whowoke.analysis.frames import Place, plain_name
 from whowoke.analysis.model import Analysis
-from whowoke.analysis.schema import RECORD_BY_NAME, record_dtype
+from whowoke.analysis.rules.causes import Rule
+from whowoke.analysis.rules.frames import Place, plain_name
 from whowoke.tracer.anchors import find_anchors
 from whowoke.tracer.buildinfo import build_info
 from whowoke.tracer.memory import Memory, layout_of

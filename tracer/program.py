@@ -2,7 +2,7 @@
 
 import re
 
-from whowoke.analysis.capture import Frame
+from whowoke.analysis.capture.reader import Frame
 from whowoke.analysis.errors import UnsupportedError
 from whowoke.tracer.buildinfo import build_info
 from whowoke.tracer.elf import ElfFile

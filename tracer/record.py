@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-from whowoke.analysis.capture import CaptureWriter, sudo_owner
+from whowoke.analysis.capture.reader import CaptureWriter, sudo_owner
 from whowoke.analysis.errors import UsageError
 from whowoke.tracer import uprobes
 from whowoke.tracer.doctor import ensure_recordable, installed_version

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from whowoke.analysis import schema
-from whowoke.analysis.capture import Frame
+from whowoke.analysis.capture import schema
+from whowoke.analysis.capture.reader import Frame
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.gotypes import type_name
 from whowoke.tracer.pclntab import FunctionTable

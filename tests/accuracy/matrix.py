@@ -15,8 +15,8 @@ from tests.accuracy import judge
 from tests.accuracy.judge import Lines, Tally
 from tests.accuracy.truth import Source, Wakes
 from tests.recording import recording
-from whowoke.analysis.capture import Capture
-from whowoke.analysis.model import analyse
+from whowoke.analysis.capture.reader import Capture
+from whowoke.analysis.output.outputs import analyse
 
 PERIOD_S = 1.5
 PLAIN_SECONDS = 6

@@ -21,8 +21,8 @@ from tests.accuracy import actors, diary, judge, queue
 from tests.accuracy.judge import Lines, Moment, Tally
 from tests.accuracy.truth import Source, Wakes
 from tests.recording import Recording, quiet_edge, recording
-from whowoke.analysis.capture import Capture
-from whowoke.analysis.model import analyse
+from whowoke.analysis.capture.reader import Capture
+from whowoke.analysis.output.outputs import analyse
 
 SETTLE_S = 0.5
 LONG_S = 60

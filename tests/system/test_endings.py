@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests import fixtures
-from whowoke.analysis.capture import Capture
-from whowoke.analysis.model import analyse
+from whowoke.analysis.capture.reader import Capture
+from whowoke.analysis.output.outputs import analyse
 
 # From before the first chunk to well into the recording.
 KILL_AFTER_S = (0.05, 0.3, 0.7, 1.1, 1.7, 2.9)

@@ -21,8 +21,8 @@ from tests.system.test_timers import (
     test_every_expiry_is_counted_with_its_line,
 )
 from tests.system.test_wrappers import test_the_return_behind_each_wrapper_is_named
-from whowoke.analysis.capture import Capture
-from whowoke.analysis.schema import GO_RECORDS
+from whowoke.analysis.capture.reader import Capture
+from whowoke.analysis.capture.schema import GO_RECORDS
 from whowoke.tracer.pclntab import FunctionTable
 from whowoke.tracer.target import Target
 from whowoke.tracer.uprobes import WITHOUT

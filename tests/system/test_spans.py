@@ -13,9 +13,9 @@ import pytest
 
 from tests import fixtures
 from tests.system.conftest import Edge, Recorder, quiet_edge
-from whowoke.analysis.capture import Capture
+from whowoke.analysis.capture.reader import Capture
 from whowoke.analysis.durations import parse_duration
-from whowoke.analysis.model import analyse
+from whowoke.analysis.output.outputs import analyse
 
 LOGGING = ("--zap-devel=false", "--zap-encoder=json", "--zap-log-level=5")
 PRECISE = (*LOGGING, "--zap-time-encoding=rfc3339nano")

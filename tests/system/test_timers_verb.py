@@ -13,7 +13,7 @@ from tests import fixtures, versions
 from tests.recording import Recording
 from tests.system.conftest import Recorder
 from tests.system.test_go_versions import plain, wait_line, write_line
-from whowoke.analysis.frames import plain_name
+from whowoke.analysis.rules.frames import plain_name
 from whowoke.tracer.forecast import forecast
 from whowoke.tracer.target import Target
 

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from whowoke.analysis.checks import Checks
-from whowoke.analysis.columns import REQUESTS
-from whowoke.analysis.listeners import Listeners, informers_of
-from whowoke.analysis.tables import conform
-from whowoke.analysis.things import load
+from whowoke.analysis.tables.columns import REQUESTS
+from whowoke.analysis.tables.shape import conform
+from whowoke.analysis.verdicts.checks import Checks
+from whowoke.analysis.verdicts.listeners import Listeners, informers_of
+from whowoke.analysis.verdicts.things import load
 
 OWN, OTHER = 0x10, 0x20
 MS = 1_000_000

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from whowoke.analysis import schema
-from whowoke.analysis.capture import CaptureWriter, Frame, Loss
+from whowoke.analysis.capture import schema
+from whowoke.analysis.capture.reader import CaptureWriter, Frame, Loss
 
 FIRE = schema.RECORD_BY_NAME["timer_fire"]
 SYSCALL = schema.RECORD_BY_NAME["syscall"]

@@ -48,7 +48,7 @@ def analysed(monkeypatch):
     model.analyse = lambda _: {"losses": pd.DataFrame({"count": [3]})}
     explanation.explain = explain
     monkeypatch.setitem(sys.modules, "whowoke.analysis.model", model)
-    monkeypatch.setitem(sys.modules, "whowoke.analysis.explain", explanation)
+    monkeypatch.setitem(sys.modules, "whowoke.analysis.telling.explain", explanation)
     return asked
 
 

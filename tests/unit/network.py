@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from whowoke.analysis.chains import LINKS
+from whowoke.analysis.waking.chains import LINKS
 
 MS = 1_000_000
 

@@ -14,7 +14,7 @@ from tests.unit.go_stacks import (
     IN_WATCH,
 )
 from tests.unit.synthetic import ADDER, HANDLER, MS, WAITING
-from whowoke.analysis.model import analyse
+from whowoke.analysis.output.outputs import analyse
 
 
 def due(c, ms, *names, waits=IN_WAITING, due_ns=None):

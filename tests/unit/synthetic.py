@@ -11,8 +11,8 @@ import pandas as pd
 
 from tests.unit.go_stacks import BY_RESULT, SEND_TIME
 from tests.unit.network import MS, Network
-from whowoke.analysis.chunks import Frame
-from whowoke.analysis.schema import RECORD_BY_NAME, record_dtype
+from whowoke.analysis.capture.chunks import Frame
+from whowoke.analysis.capture.schema import RECORD_BY_NAME, record_dtype
 
 QUEUE, METRICS = 0x1000, 0x2000
 WORKER, WAITING, ADDER, HANDLER = 70, 71, 72, 73

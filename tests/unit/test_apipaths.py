@@ -2,7 +2,7 @@
 
 import pytest
 
-from whowoke.analysis.apipaths import ApiPath, parse, verb
+from whowoke.analysis.asking.apipaths import ApiPath, parse, verb
 
 
 @pytest.mark.parametrize(

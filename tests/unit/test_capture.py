@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests.unit.captures import FIRE, STACK, SYSCALL, contents, rows_of, write_small
-from whowoke.analysis import chunks, schema
-from whowoke.analysis.capture import Capture, CaptureWriter, Frame
+from whowoke.analysis.capture import chunks, schema
+from whowoke.analysis.capture.reader import Capture, CaptureWriter, Frame
+from whowoke.analysis.capture.writer import FLUSH_AGE_S, ROWS_PER_CHUNK
 from whowoke.analysis.errors import UnsupportedError, UsageError, WhowokeError
-from whowoke.analysis.writer import FLUSH_AGE_S, ROWS_PER_CHUNK
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_the_writer_keeps_a_copy_of_the_rows(tmp_path):
 def test_old_rows_are_written_without_waiting_for_more(tmp_path, monkeypatch):
     path = tmp_path / "age.whowoke"
     now = 100.0
-    monkeypatch.setattr("whowoke.analysis.writer.time.monotonic", lambda: now)
+    monkeypatch.setattr("whowoke.analysis.capture.writer.time.monotonic", lambda: now)
     with CaptureWriter(path) as writer:
         writer.records(FIRE, rows_of(FIRE, 1))
         now += FLUSH_AGE_S / 2
@@ -205,7 +205,7 @@ def test_what_is_no_capture_is_refused(tmp_path, make):
 
 
 def test_the_writer_needs_no_pandas():
-    code = "import sys, whowoke.analysis.capture; print('pandas' in sys.modules)"
+    code = "import sys, whowoke.analysis.capture.reader; print('pandas' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert run.stdout.strip() == "False"
 

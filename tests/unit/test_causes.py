@@ -18,11 +18,11 @@ from tests.unit.go_stacks import (
     SLEEP,
 )
 from tests.unit.synthetic import Synthetic
-from whowoke.analysis.catalogue import ORIGINS, as_markdown
-from whowoke.analysis.causes import load_rules
-from whowoke.analysis.columns import TABLE_BY_NAME
-from whowoke.analysis.frames import Code, matches, plain_name
-from whowoke.analysis.model import analyse
+from whowoke.analysis.output.outputs import analyse
+from whowoke.analysis.rules.catalogue import ORIGINS, as_markdown
+from whowoke.analysis.rules.causes import load_rules
+from whowoke.analysis.rules.frames import Code, matches, plain_name
+from whowoke.analysis.tables.columns import TABLE_BY_NAME
 
 KINDS = {"timer", "descriptor", "gc", "signal", "queue", "watch", "request", "answer"}
 WORKQUEUE = "k8s.io/client-go/util/workqueue"
@@ -162,7 +162,7 @@ def test_every_rule_says_what_it_is_and_gives_a_cause_of_the_documents():
 def test_the_page_of_causes_is_current(tree):
     page = (tree / "docs" / "causes.md").read_text()
     assert page == as_markdown() + "\n", (
-        "run: python -m whowoke.analysis.catalogue > docs/causes.md"
+        "run: python -m whowoke.analysis.rules.catalogue > docs/causes.md"
     )
 
 

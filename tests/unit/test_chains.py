@@ -12,7 +12,8 @@ from tests.unit.go_stacks import (
     IN_WATCH,
 )
 from tests.unit.synthetic import Synthetic
-from whowoke.analysis.model import Analysis, analyse
+from whowoke.analysis.model import Analysis
+from whowoke.analysis.output.outputs import analyse
 
 
 def cause(capture, goid, ms):

@@ -7,9 +7,16 @@ from tests.unit.asking import MS, OTHER, OWN, checked, heard, informer, read
 from tests.unit.go_stacks import IN_LISTENER, IN_POP, IN_READ_LOOP, IN_WATCH
 from tests.unit.scenes import resynced, watched
 from tests.unit.synthetic import HANDLER, QUEUE, Synthetic
-from whowoke.analysis.columns import CHECKS
-from whowoke.analysis.listeners import Kind, informers_of, is_same, kind_of_type, resource_of
-from whowoke.analysis.model import Analysis, analyse
+from whowoke.analysis.model import Analysis
+from whowoke.analysis.output.outputs import analyse
+from whowoke.analysis.tables.columns import CHECKS
+from whowoke.analysis.verdicts.listeners import (
+    Kind,
+    informers_of,
+    is_same,
+    kind_of_type,
+    resource_of,
+)
 
 
 def answer(rows, listeners):

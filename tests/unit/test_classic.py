@@ -5,7 +5,7 @@ import pytest
 from tests.unit.go_stacks import CACHE, CR, IN_LISTENER, IN_POP, IN_RESYNC, SHAPE
 from tests.unit.scenes import reasons
 from tests.unit.synthetic import HANDLER, MS, WORKER, Synthetic
-from whowoke.analysis.model import analyse
+from whowoke.analysis.output.outputs import analyse
 
 WQ = "k8s.io/client-go/util/workqueue"
 TYPED = f"{WQ}.(*Typed[{SHAPE}])"

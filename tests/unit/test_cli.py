@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from tests.unit.commands import invoke, is_two_lines
-from whowoke.analysis import schema
-from whowoke.analysis.columns import TABLES
+from whowoke.analysis.capture import schema
+from whowoke.analysis.tables.columns import TABLES
 from whowoke.tracer import doctor
 
 VERBS = ("explain", "record", "timers", "show", "export", "info", "schema", "doctor")
@@ -172,7 +172,9 @@ def test_an_error_of_ours_is_two_lines_without_a_traceback(small, monkeypatch, a
     def explain(_capture, _period_ns):
         raise KeyError("oops\nand more")
 
-    monkeypatch.setattr(sys.modules["whowoke.analysis.explain"], "explain", explain, raising=False)
+    monkeypatch.setattr(
+        sys.modules["whowoke.analysis.telling.explain"], "explain", explain, raising=False
+    )
     result = invoke("explain", small)
     assert result.exit_code == 1
     assert is_two_lines(result.stderr)

@@ -14,7 +14,10 @@ COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
 @pytest.mark.parametrize("folder", ["analysis", "bpf", "tracer"])
 def test_architecture_names_every_file(tree: Path, folder: str) -> None:
     text = (tree / "ARCHITECTURE.md").read_text()
-    names = {path.name for path in (tree / folder).iterdir() if path.is_file()} - {"__init__.py"}
+    paths = [
+        path for path in (tree / folder).rglob("*") if path.suffix in (".py", ".toml", ".c", ".h")
+    ]
+    names = {path.name for path in paths if "include" not in path.parts} - {"__init__.py"}
     assert {name for name in names if f"`{name}`" not in text} == set()
 
 

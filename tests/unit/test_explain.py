@@ -17,8 +17,8 @@ from tests.unit.scenes import due, ticked
 from tests.unit.synthetic import MS, QUEUE, WORKER, Synthetic
 from tests.unit.test_reasons import polling, reading
 from tests.unit.test_threads import run
-from whowoke.analysis.chains import LINKS
-from whowoke.analysis.explain import explain
+from whowoke.analysis.telling.explain import explain
+from whowoke.analysis.waking.chains import LINKS
 
 KINDS = ("ConfigMap", "Secret", "Service", "StatefulSet", "Pod")
 TITLES = ("1. WHY", "2. WHAT", "3. IS THERE", "4. WAS IT", "5. WHERE", "HOW LONG", "WHAT WOULD")

@@ -6,11 +6,11 @@ import os
 import pandas as pd
 import pytest
 
-from whowoke.analysis import export as exporters
-from whowoke.analysis.columns import QUEUE, TABLES, WAKEUPS
 from whowoke.analysis.errors import UsageError, WhowokeError
-from whowoke.analysis.export import export
-from whowoke.analysis.tables import conform, utc_times
+from whowoke.analysis.output import export as exporters
+from whowoke.analysis.output.export import export
+from whowoke.analysis.tables.columns import QUEUE, TABLES, WAKEUPS
+from whowoke.analysis.tables.shape import conform, utc_times
 
 CLOCKS = {"clock_monotonic_ns": 0, "clock_realtime_ns": 1_766_000_000_000_000_000}
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.captures import write_small
 from tests.unit.commands import invoke, is_two_lines
-from whowoke.analysis.capture import Capture, CaptureWriter
+from whowoke.analysis.capture.reader import Capture, CaptureWriter
 from whowoke.analysis.errors import UsageError
 from whowoke.tracer import follow
 from whowoke.tracer.follow import Followed, clock_reading, identity

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from whowoke.analysis.capture import Capture
-from whowoke.analysis.explain import explain
-from whowoke.analysis.model import analyse
+from whowoke.analysis.capture.reader import Capture
+from whowoke.analysis.output.outputs import analyse
+from whowoke.analysis.telling.explain import explain
 
 FOLDER = Path(__file__).resolve().parent.parent / "golden"
 CAPTURES = sorted(FOLDER.glob("*.whowoke"))

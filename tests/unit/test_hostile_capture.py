@@ -5,10 +5,10 @@ import pytest
 import zstandard
 
 from tests.unit.captures import FIRE, contents, rows_of
-from whowoke.analysis import capture as capture_module
-from whowoke.analysis import chunks, schema
-from whowoke.analysis.capture import Capture, CaptureWriter
-from whowoke.analysis.chunks import Kind
+from whowoke.analysis.capture import chunks, schema
+from whowoke.analysis.capture import reader as capture_module
+from whowoke.analysis.capture.chunks import Kind
+from whowoke.analysis.capture.reader import Capture, CaptureWriter
 from whowoke.analysis.errors import WhowokeError
 
 

@@ -8,11 +8,12 @@ from tests.unit.go_stacks import IN_METRICS, IN_READ_LOOP, IN_RENEW, IN_ROUND_TR
 from tests.unit.scenes import due, watched
 from tests.unit.synthetic import MS, WORKER, Synthetic
 from tests.unit.test_threads import run
-from whowoke.analysis.causes import UNKNOWN, Cause
-from whowoke.analysis.ideal import SCENARIOS, Wakeups, ideal_table, ideals, led_to, set_by
-from whowoke.analysis.model import Analysis, analyse
-from whowoke.analysis.reasons import load_reasons
-from whowoke.analysis.tallies import Named
+from whowoke.analysis.model import Analysis
+from whowoke.analysis.output.outputs import analyse
+from whowoke.analysis.rules.causes import UNKNOWN, Cause
+from whowoke.analysis.verdicts.ideal import SCENARIOS, Wakeups, ideal_table, ideals, led_to, set_by
+from whowoke.analysis.verdicts.reasons import load_reasons
+from whowoke.analysis.verdicts.tallies import Named
 
 METRIC = Cause("controller-runtime", "workqueue.metrics")
 REQUEUE = Cause("requeue", "requeue.after")

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.unit.go_values import BASE, CODE, LISTENERS, META, QUEUES, SOURCE, GoProcess, Operator
-from whowoke.analysis import info
+from whowoke.analysis.telling import info
 from whowoke.tracer import informers, reflection
 from whowoke.tracer.gomaps import entries
 from whowoke.tracer.informers import Handler

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whowoke.analysis.errors import UsageError
-from whowoke.analysis.loglines import MAX_LINE, Reader
-from whowoke.analysis.told import moment
+from whowoke.analysis.logs.loglines import MAX_LINE, Reader
+from whowoke.analysis.logs.told import moment
 
 LOGS = Path(__file__).parent / "logs"
 ALWAYS = (0, 1 << 62)

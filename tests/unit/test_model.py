@@ -17,11 +17,11 @@ from tests.unit.go_stacks import (
 )
 from tests.unit.synthetic import ADDER, MS, Synthetic
 from tests.unit.test_threads import run
-from whowoke.analysis.chunks import Frame
-from whowoke.analysis.explain import explain
-from whowoke.analysis.model import analyse
-from whowoke.analysis.schema import RECORDS, record_dtype
-from whowoke.analysis.tables import TABLE_BY_NAME
+from whowoke.analysis.capture.chunks import Frame
+from whowoke.analysis.capture.schema import RECORDS, record_dtype
+from whowoke.analysis.output.outputs import analyse
+from whowoke.analysis.tables.shape import TABLE_BY_NAME
+from whowoke.analysis.telling.explain import explain
 
 
 def example():

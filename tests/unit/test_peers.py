@@ -13,7 +13,7 @@ from tests.unit.go_stacks import (
 )
 from tests.unit.scenes import wakeups
 from tests.unit.synthetic import Synthetic
-from whowoke.analysis.model import analyse
+from whowoke.analysis.output.outputs import analyse
 
 POLL = "internal/poll.runtime_pollWait"
 WRITE = 1

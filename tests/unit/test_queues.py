@@ -12,7 +12,7 @@ from tests.unit.go_stacks import (
 )
 from tests.unit.scenes import due, reasons, reconciles, resynced, ticked, watched
 from tests.unit.synthetic import ADDER, HANDLER, MS, WORKER, Synthetic
-from whowoke.analysis.model import analyse
+from whowoke.analysis.output.outputs import analyse
 
 
 def test_adds_that_were_merged_are_all_named():

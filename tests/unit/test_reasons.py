@@ -7,11 +7,12 @@ import pytest
 from tests.unit.asking import MS, OWN, checked, heard, informer, read
 from tests.unit.scenes import due
 from tests.unit.synthetic import QUEUE, WORKER, Synthetic
-from whowoke.analysis.causes import UNKNOWN, Cause, load_rules
-from whowoke.analysis.chains import LINKS
-from whowoke.analysis.model import Analysis, analyse
-from whowoke.analysis.reasons import Evidence, load_reasons, reason
-from whowoke.analysis.requeues import Outcome, clock, convergence
+from whowoke.analysis.model import Analysis
+from whowoke.analysis.output.outputs import analyse
+from whowoke.analysis.rules.causes import UNKNOWN, Cause, load_rules
+from whowoke.analysis.verdicts.reasons import Evidence, load_reasons, reason
+from whowoke.analysis.verdicts.requeues import Outcome, clock, convergence
+from whowoke.analysis.waking.chains import LINKS
 
 REQUEUE = Cause("requeue", "requeue.after", controller="shop", location="shop.go:9")
 RESYNC = Cause("client-go", "informer.resync", controller="shop")

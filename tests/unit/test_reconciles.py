@@ -12,8 +12,9 @@ from tests.unit.go_stacks import (
 )
 from tests.unit.scenes import due, reasons, reconciles, resynced, ticked, watched
 from tests.unit.synthetic import ADDER, HANDLER, MS, WORKER, Synthetic
-from whowoke.analysis.causes import BEFORE
-from whowoke.analysis.model import Analysis, analyse
+from whowoke.analysis.model import Analysis
+from whowoke.analysis.output.outputs import analyse
+from whowoke.analysis.rules.causes import BEFORE
 
 
 def requeueing(periods=3, **result):

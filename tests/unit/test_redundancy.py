@@ -7,8 +7,8 @@ import pytest
 from tests.unit.askings import API, BY_HTTP, OPENAT, READ, Asking
 from tests.unit.go_stacks import IN_CHANNEL, IN_LOCK, IN_ROUND_TRIP
 from tests.unit.synthetic import WORKER
-from whowoke.analysis.chains import LINKS
-from whowoke.analysis.redundancy import PROBES
+from whowoke.analysis.asking.redundancy import PROBES
+from whowoke.analysis.waking.chains import LINKS
 
 DB = "10.0.0.9:6379"
 IN_SEND = ("runtime.chansend", "main.(*Web).Reconcile")

@@ -18,8 +18,8 @@ from tests.unit.askings import (
 )
 from tests.unit.go_stacks import CACHE, IN_READ_LOOP
 from tests.unit.synthetic import WORKER
+from whowoke.analysis.capture.schema import RECORD_BY_NAME, Record, record_dtype
 from whowoke.analysis.model import Analysis
-from whowoke.analysis.schema import RECORD_BY_NAME, Record, record_dtype
 
 DB = "10.0.0.9:6379"
 FILE, SOCKET = 9, 11

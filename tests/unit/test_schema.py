@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from whowoke.analysis import schema
-from whowoke.analysis.reference import as_markdown
+from whowoke.analysis.capture import schema
+from whowoke.analysis.output.reference import as_markdown
 
 TYPES = """
 typedef unsigned char u8; typedef unsigned short u16; typedef unsigned int u32;

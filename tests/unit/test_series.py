@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from whowoke.analysis.series import gaps_by_cause, schedule
+from whowoke.analysis.verdicts.series import gaps_by_cause, schedule
 
 
 def gaps(*points):

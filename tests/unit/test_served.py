@@ -11,7 +11,7 @@ from tests.unit.go_stacks import (
 )
 from tests.unit.scenes import told, wakeups
 from tests.unit.synthetic import ADDER, Synthetic
-from whowoke.analysis.model import analyse
+from whowoke.analysis.output.outputs import analyse
 
 POLL = "internal/poll.runtime_pollWait"
 HEALTHZ = f"{CR}/healthz.(*Handler).ServeHTTP"

@@ -5,9 +5,9 @@ import pytest
 from tests.unit.go_stacks import IN_LOCK, IN_POLLER, IN_READ_LOOP, IN_ROUND_TRIP
 from tests.unit.scenes import due, resynced
 from tests.unit.synthetic import ADDER, MS, WAITING, WORKER, Synthetic
-from whowoke.analysis import show
 from whowoke.analysis.errors import UsageError
-from whowoke.analysis.show import tell_story
+from whowoke.analysis.telling import show
+from whowoke.analysis.telling.show import tell_story
 
 SYSMON = 2
 HRTIMER = ("bpf_trace_run1", "try_to_wake_up", "hrtimer_wakeup", "hrtimer_interrupt")

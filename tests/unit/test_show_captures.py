@@ -7,11 +7,12 @@ import pytest
 
 from tests.unit.captures import rows_of
 from tests.unit.commands import invoke, is_two_lines
-from whowoke.analysis import schema
-from whowoke.analysis.capture import Capture, CaptureWriter
-from whowoke.analysis.model import Analysis, analyse
-from whowoke.analysis.show import Telling
-from whowoke.analysis.story import Story
+from whowoke.analysis.capture import schema
+from whowoke.analysis.capture.reader import Capture, CaptureWriter
+from whowoke.analysis.model import Analysis
+from whowoke.analysis.output.outputs import analyse
+from whowoke.analysis.telling.show import Telling
+from whowoke.analysis.telling.story import Story
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from tests.unit.synthetic import Synthetic
-from whowoke.analysis.capture import Capture, CaptureWriter
+from whowoke.analysis.capture.reader import Capture, CaptureWriter
+from whowoke.analysis.logs.spans import clock_of, join
 from whowoke.analysis.model import Analysis
-from whowoke.analysis.outputs import reconcile_rows
-from whowoke.analysis.queues import Reconcile
-from whowoke.analysis.spans import clock_of, join
+from whowoke.analysis.output.outputs import reconcile_rows
+from whowoke.analysis.queueing.queues import Reconcile
 
 WALL_NS = 1_700_000_000_000_000_000
 MS = 10**6

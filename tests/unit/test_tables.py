@@ -5,8 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from whowoke.analysis.columns import CAUSES, QUEUE, TIME, WAKEUPS
-from whowoke.analysis.tables import TABLES, conform, empty, utc_times
+from whowoke.analysis.tables.columns import CAUSES, QUEUE, TIME, WAKEUPS
+from whowoke.analysis.tables.shape import TABLES, conform, empty, utc_times
 
 PROMISED = {
     "wakeups": "wakeup_id ts_ns time episode_id kind woke_process continuation_of origin "

@@ -4,8 +4,9 @@ import pytest
 
 from tests.unit.go_stacks import IN_POLLER
 from tests.unit.synthetic import MS, Synthetic
-from whowoke.analysis.model import Analysis, analyse
-from whowoke.analysis.threadwakeups import thread_wakeups
+from whowoke.analysis.model import Analysis
+from whowoke.analysis.output.outputs import analyse
+from whowoke.analysis.waking.threadwakeups import thread_wakeups
 
 SYSMON = 2
 HRTIMER = ("hrtimer_wakeup", "__hrtimer_run_queues", "hrtimer_interrupt")

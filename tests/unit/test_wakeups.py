@@ -2,7 +2,8 @@
 
 from tests.unit.go_stacks import IN_METRICS, IN_POLLER, IN_READ_LOOP, SLEEP
 from tests.unit.synthetic import MS, Synthetic
-from whowoke.analysis.model import Analysis, analyse
+from whowoke.analysis.model import Analysis
+from whowoke.analysis.output.outputs import analyse
 
 
 def base(capture):

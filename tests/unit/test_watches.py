@@ -16,7 +16,7 @@ from tests.unit.go_stacks import (
 )
 from tests.unit.scenes import resynced, told, wakeups
 from tests.unit.synthetic import ADDER, HANDLER, Synthetic
-from whowoke.analysis.model import analyse
+from whowoke.analysis.output.outputs import analyse
 
 STREAM = 60
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.captures import FIRE, rows_of, write_small
-from whowoke.analysis.capture import Capture, CaptureWriter, sudo_owner
+from whowoke.analysis.capture.reader import Capture, CaptureWriter, sudo_owner
 from whowoke.analysis.errors import UsageError, WhowokeError
 
 
@@ -100,8 +100,8 @@ def test_a_recording_that_never_began_leaves_what_was_there(small, force):
 FULL = """
 import resource, signal, sys
 import numpy as np
-from whowoke.analysis import schema
-from whowoke.analysis.capture import CaptureWriter
+from whowoke.analysis.capture import schema
+from whowoke.analysis.capture.reader import CaptureWriter
 from whowoke.analysis.errors import WhowokeError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
@@ -150,8 +150,8 @@ def limited_write(path):
 KILLED = """
 import os, sys
 import numpy as np
-from whowoke.analysis import schema
-from whowoke.analysis.capture import CaptureWriter
+from whowoke.analysis.capture import schema
+from whowoke.analysis.capture.reader import CaptureWriter
 record = schema.RECORD_BY_NAME["timer_fire"]
 writer = CaptureWriter(sys.argv[1])
 rows = np.zeros(50, schema.record_dtype(record))

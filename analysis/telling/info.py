@@ -1,0 +1,79 @@
+"""What a capture holds, without interpreting it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from whowoke.analysis.capture import chunks
+from whowoke.analysis.capture.reader import Capture
+
+MAX_VALUE = 160
+
+
+def summary(capture: Capture) -> dict[str, Any]:
+    """File, whether it is complete, rows of each record kind, losses by kind, and its metadata.
+
+    ``size`` and ``truncated_bytes`` are bytes.
+    """
+    counts = capture.counts()
+    return {
+        "file": str(capture.path),
+        "format_version": chunks.FORMAT_VERSION,
+        "size": capture.size,
+        "complete": capture.complete,
+        "truncated_bytes": capture.truncated_bytes,
+        "notes": capture.notes,
+        "records": counts,
+        "losses": capture.lost(),
+        "strings": len(capture.strings),
+        "stacks": len(capture.stacks),
+        "symbols": len(capture.symbols),
+        "metadata": capture.metadata,
+    }
+
+
+def describe(facts: dict[str, Any]) -> str:
+    """The summary for people; long values of the metadata are cut."""
+    end = "complete" if facts["complete"] else "not complete"
+    if facts["truncated_bytes"]:
+        end += f", {facts['truncated_bytes']:,} bytes at its end not read"
+    lines = [f"{facts['file']}: format {facts['format_version']}, {facts['size']:,} bytes, {end}"]
+    lines += [f"note: {note}" for note in facts["notes"]]
+    total, lost = sum(facts["records"].values()), sum(facts["losses"].values())
+    lines += ["", f"{total:,} records, {lost:,} lost"]
+    lines += [f"  {name:<20}{count:>12,}" for name, count in facts["records"].items()]
+    lines += [f"  lost: {kind:<14}{count:>12,}" for kind, count in facts["losses"].items()]
+    informers = list(_informers(facts["metadata"].get("informers")))
+    lines += ["", "informers of the caches", *informers] if informers else []
+    lines += ["", "metadata"]
+    lines += [f"  {key}: {_short(value)}" for key, value in facts["metadata"].items()]
+    return "\n".join(lines)
+
+
+def _informers(rows: Any) -> Iterator[str]:
+    """For each its kind, and of its event handlers type or function and the queue they add to."""
+    for row in rows if isinstance(rows, list) else ():
+        if not isinstance(row, dict):
+            continue
+        version = "/".join(str(row[name]) for name in ("group", "version") if row.get(name))
+        handlers = row.get("handlers")
+        told = "handlers aren't known"
+        if isinstance(handlers, list):
+            counts = Counter(_handler(handler) for handler in handlers)
+            told = "; ".join(f"{count} of {name}" for name, count in counts.items())
+        yield f"  {row.get('kind')} {version}: {told or 'no event handler'}"
+
+
+def _handler(handler: Any) -> str:
+    known = handler if isinstance(handler, dict) else {}
+    queue = known.get("queue")
+    return str(known.get("type")) + (f", queue {queue:#x}" if isinstance(queue, int) else "")
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if len(text) <= MAX_VALUE:
+        return text
+    count = f" … ({len(value)} entries)" if isinstance(value, list | dict) else " …"
+    return text[:MAX_VALUE] + count

@@ -1,0 +1,282 @@
+"""The five answers as data: what ``whowoke explain --json`` prints and its words are made from."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from whowoke.analysis.model import Analysis
+from whowoke.analysis.rules.causes import BEFORE, CAUSE_FIELDS, Cause
+from whowoke.analysis.rules.frames import CaptureLike, known_modules
+from whowoke.analysis.verdicts.reasons import load_reasons
+from whowoke.analysis.verdicts.tallies import answer_counts
+from whowoke.analysis.verdicts.things import UNNAMED, Request, is_write, told_name
+
+# controller-runtime stretches a period by up to a tenth, and work adds to it.
+PERIOD_TOLERANCE = 0.12
+MODULES = ("sigs.k8s.io/controller-runtime", "k8s.io/client-go")
+WHOLE = ("median_gap_ns", "jitter_ns", "cpu_ns", "redundant_reconciles")
+BAR_COLUMNS = 60
+# Without one of these probes a question has no answer.
+NEEDED = {
+    "what it asks the API server and others": ("http_request",),
+    "what it reads from caches": ("store_get", "cache_get"),
+}
+
+
+class Facts:
+    """What is known of one capture; with a period only what comes about that often."""
+
+    def __init__(self, analysis: Analysis, period_ns: int | None) -> None:
+        self._analysis, self._period_ns = analysis, period_ns
+
+    def data(self) -> dict[str, Any]:
+        """Everything; times are nanoseconds, None is not known."""
+        analysis, capture = self._analysis, self._analysis.capture
+        lost = _losses(capture)
+        return {
+            "target": self._target(),
+            "duration_ns": analysis.duration_ns,
+            "complete": capture.complete,
+            "lost": sum(lost.values()),
+            "losses": lost,
+            "missing": _texts(capture.metadata.get("missing")),
+            "unanswered": unanswered(capture),
+            "period_ns": self._period_ns,
+            "wakeups": len(analysis.base),
+            "continuations": sum(map(analysis.named.is_continuation, range(len(analysis.base)))),
+            "unknown": sum(any(c.is_unknown for c in row) for row in analysis.named.wakeups),
+            "reconciles": len(analysis.named.reconciles),
+            "reconciles_unknown": self._count_reconciles(lambda c: c.is_unknown),
+            "reconciles_before": self._count_reconciles(lambda c: c.subject == BEFORE.subject),
+            "thread_wakeups": len(analysis.carried),
+            "carriers": int(analysis.carried["carrier"].sum()),
+            "sysmon": int((analysis.carried["tid"] == analysis.threads.sysmon).sum()),
+            "episodes": len(analysis.spans),
+            "causes": self._causes,
+            "checks": self.checks(),
+            "events": self.events(),
+            "writes": self.writes(),
+            "redundancy": self.redundancy(),
+            "logic": self.logic(),
+            "ideals": self.ideals(),
+        }
+
+    def _target(self) -> dict[str, Any]:
+        metadata = self._analysis.capture.metadata
+        names = ("name", "pid", "command", "executable", "main_module", "main_package")
+        modules = known_modules(self._analysis.capture)
+        return {
+            **{name: metadata.get(name) for name in (*names, "go_version")},
+            "modules": {path: modules[path] for path in MODULES if path in modules},
+        }
+
+    def _count_reconciles(self, test: Callable[[Cause], bool]) -> int:
+        return sum(any(map(test, row)) for row in self._analysis.named.reconciles)
+
+    # ------------------------------------------------------------ 1: why it wakes
+
+    @cached_property
+    def _causes(self) -> list[dict[str, Any]]:
+        """Rows of the table ``causes``, those near the asked period only, and more of each."""
+        analysis = self._analysis
+        periods, answers = _armed_periods(analysis), answer_counts(analysis.named)
+        examples = {c: n for n, row in enumerate(analysis.named.begun, 1) for c in row}
+        rows = []
+        for row in analysis.causes.to_dict("records"):
+            cause = Cause(*(row[name] for name in CAUSE_FIELDS))
+            rule = analysis.rules.about(cause.origin, cause.cause)
+            known = load_reasons().about(cause)
+            plain = _plain(row)
+            plain |= {
+                "armed_period_ns": periods.get(cause),
+                "continuations": answers[cause],
+                "explanation": rule.explanation if rule else "",
+                "evidence": analysis.reasoned[cause].reasons,
+                "asks": self._asks(cause),
+                "module": self._module(cause),
+                "api_server": (known and known.api_server) or None,
+                "wakeup_id": examples.get(cause),
+            }
+            for name in WHOLE:
+                plain[name] = None if plain[name] is None else int(plain[name])
+            if self._is_near(plain):
+                rows.append(plain)
+        return rows
+
+    def _asks(self, cause: Cause) -> list[dict[str, Any]]:
+        """What its own goroutines ask for, outside of reconciles; nothing of upkeep."""
+        known = load_reasons().about(cause)
+        if known is None or not known.reads:
+            return []
+        found = self._analysis.evidence[cause].own
+        verdicts = self._analysis.checks.verdicts
+        return [
+            {"name": told_name(thing), "kind": thing.kind, "reads": count}
+            | {"event": verdicts[thing].event, "evidence": verdicts[thing].evidence}
+            for thing, count in found.most_common()
+        ]
+
+    def _is_near(self, row: dict[str, Any]) -> bool:
+        if self._period_ns is None:
+            return True
+        found = (row["median_gap_ns"], row["armed_period_ns"])
+        return any(
+            value is not None and abs(value / self._period_ns - 1) <= PERIOD_TOLERANCE
+            for value in found
+        )
+
+    @cached_property
+    def _kept(self) -> list[Cause]:
+        return [Cause(*(row[name] for name in CAUSE_FIELDS)) for row in self._causes]
+
+    @cached_property
+    def _runs(self) -> list[int]:
+        """Numbers of the reconciles that are looked at, from 1."""
+        kept = set(self._kept)
+        rows = enumerate(self._analysis.named.reconciles, 1)
+        return [n for n, row in rows if self._period_ns is None or not kept.isdisjoint(row)]
+
+    # ------------------------------------------------------------ 2, 3: checks and events
+
+    def checks(self) -> list[dict[str, Any]]:
+        """Rows of the table ``checks``."""
+        rows = [_plain(row) for row in self._analysis.checks.table.to_dict("records")]
+        if self._period_ns is None:
+            return rows
+        asked = {a for cause in self._kept for a in self._analysis.evidence[cause].asked}
+        about = {(a.controller or "", a.kind, a.group, a.version, told_name(a)) for a in asked}
+        return [row for row in rows if _about(row) in about]
+
+    def events(self) -> dict[str, list[dict[str, Any]]]:
+        """By the answer to "is there an event for it": what, for which controllers, the evidence.
+
+        ``noticed_after_ns`` is the longest of the median times until a change was noticed.
+        """
+        found: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
+        for row in self.checks():
+            name = row["object_kind"] or row["host"] or UNNAMED[row["kind"]]
+            about = {"name": name, "kind": row["kind"], "evidence": row["evidence"]}
+            entry = found.setdefault(row["event"], {}).setdefault(
+                (name, row["evidence"]), about | {"controllers": [], "noticed_after_ns": None}
+            )
+            if row["controller"] not in entry["controllers"]:
+                entry["controllers"].append(row["controller"])
+            noticed = [n for n in (entry["noticed_after_ns"], row["noticed_after_ns"]) if n]
+            entry["noticed_after_ns"] = max(noticed, default=None)
+        return {event: list(entries.values()) for event, entries in found.items()}
+
+    def writes(self) -> list[dict[str, Any]]:
+        """What reconciles wrote to the API server: how often, and how often it changed anything."""
+        runs = set(self._runs)
+        counts: dict[tuple[str, ...], Counter[str]] = {}
+        for row in self._analysis.checks.requests:
+            if row.reconcile_id in runs and is_write(row):
+                about = self._written(row)
+                changed = {True: "changed", False: "unchanged"}.get(bool(row.changed))
+                counts.setdefault(about, Counter())["writes"] += 1
+                counts[about]["unknown" if row.changed is None else str(changed)] += 1
+        names = ("controller", "verb", "name")
+        return [
+            dict(zip(names, about, strict=True))
+            | {key: count[key] for key in ("writes", "changed", "unchanged", "unknown")}
+            for about, count in counts.items()
+        ]
+
+    def _written(self, row: Request) -> tuple[str, str, str]:
+        checks = self._analysis.checks
+        name = checks.listeners.kind_name(row.group or "", row.resource or "")
+        name = f"{name}/{row.subresource}" if row.subresource else name
+        return checks.controllers.get(row.reconcile_id or 0, ""), row.verb or "", name
+
+    # ------------------------------------------------------------ 4: redundancy
+
+    def redundancy(self) -> dict[str, Any]:
+        """How many reconciles were redundant, and on what that rests, most frequent first."""
+        verdicts = self._analysis.redundancy
+        counts: Counter[str] = Counter()
+        reasons: Counter[tuple[str, str, str]] = Counter()
+        for number in self._runs:
+            redundant, why = verdicts[number - 1]
+            counts[redundant] += 1
+            reasons[
+                redundant, why, self._analysis.operations.reconciles[number - 1].controller
+            ] += 1
+        return {
+            "reconciles": len(self._runs),
+            **{name: counts[name] for name in ("yes", "no", "unknown")},
+            "reasons": [
+                {"redundant": redundant, "reason": why, "controller": controller, "count": count}
+                for (redundant, why, controller), count in reasons.most_common()
+            ],
+        }
+
+    # ------------------------------------------------------------ 5: logic
+
+    def _module(self, cause: Cause) -> str | None:
+        """Whose code decides: operator, a module, or the Go runtime; None if it isn't known."""
+        code = self._analysis.code
+        if cause.origin == "runtime":
+            return "runtime"
+        if not cause.function:
+            return None
+        if code.owner(cause.function) in ("operator", "std"):
+            return code.owner(cause.function)
+        return code.module(cause.function)
+
+    def logic(self) -> list[dict[str, Any]]:
+        """Where each cause is decided, and the API server's part in it."""
+        names = (*CAUSE_FIELDS, "module", "api_server", "reconciles", "wakeups")
+        return [{name: row[name] for name in names} for row in self._causes]
+
+    # ------------------------------------------------------------ the ideal
+
+    def ideals(self) -> list[dict[str, Any]]:
+        """Rows of the table ``ideals``, with a picture of the recorded time."""
+        rows = self._analysis.ideal_rows.to_dict("records")
+        bars = [ideal.bar(BAR_COLUMNS) for ideal in self._analysis.ideals]
+        return [_plain(row) | {"bar": bar} for row, bar in zip(rows, bars, strict=True)]
+
+
+def unanswered(capture: CaptureLike) -> list[str]:
+    """What the capture has no records of, as far as its probe sites tell."""
+    sites = capture.metadata.get("sites")
+    if not isinstance(sites, list):
+        return []
+    probes = {site.get("probe") for site in sites if isinstance(site, dict)}
+    return [what for what, names in NEEDED.items() if probes.isdisjoint(names)]
+
+
+def _about(row: dict[str, Any]) -> tuple[Any, ...]:
+    parts = [row[name] or "" for name in ("controller", "kind", "group", "version")]
+    return (*parts, row["object_kind"] or row["host"] or UNNAMED[row["kind"]])
+
+
+def _plain(row: dict[Any, Any]) -> dict[str, Any]:
+    return {str(key): None if pd.isna(value) else value for key, value in row.items()}
+
+
+def _texts(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def _losses(capture: CaptureLike) -> dict[str, int]:
+    sums = capture.losses.groupby("kind")["count"].sum()
+    return {str(kind): int(count) for kind, count in sums.items()}
+
+
+def _armed_periods(analysis: Analysis) -> dict[Cause, int]:
+    """Median of the delays that were asked for, of each cause: by timers, or by delayed adds."""
+    found: dict[Cause, list[int]] = {}
+    periods = analysis.base["armed_period_ns"].tolist()
+    for causes, period in zip(analysis.named.begun, periods, strict=True):
+        for cause in causes if period > 0 else ():
+            if cause.origin != "requeue":
+                found.setdefault(cause, []).append(period)
+    for add in analysis.operations.queues.adds:
+        for cause in analysis.attribution.of_add(add) if add.after_ns else ():
+            found.setdefault(cause.general(), []).append(add.after_ns)
+    return {cause: int(np.median(values)) for cause, values in found.items()}

@@ -1,0 +1,156 @@
+"""Threads of the target as the scheduler saw them, and the times in which all of them slept."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from whowoke.analysis.rules.frames import CaptureLike, Rows
+from whowoke.analysis.tables.nullable import nullable
+
+IDLE_NS = 20_000_000
+MAX_NS = 1 << 62
+
+WAKING, OFF, ON, START, EXIT = range(5)
+_RECORDS = {
+    "thread_waking": WAKING,
+    "thread_off": OFF,
+    "thread_on": ON,
+    "thread_start": START,
+    "thread_exit": EXIT,
+}
+
+
+@dataclass
+class Threads:
+    """Scheduler events of the target, by thread and time.
+
+    ``active`` says whether the thread runs or could run after the event. ``on_tid``, ``on_start``
+    and ``on_end`` are its stays on a CPU, by thread and time.
+    """
+
+    ts: Rows
+    tid: Rows
+    kind: Rows
+    active: Rows
+    start_ns: int
+    end_ns: int
+    sysmon: int
+
+    def __post_init__(self) -> None:
+        self.on_tid, self.on_start, self.on_end = self._stays()
+
+    def _stays(self) -> tuple[Rows, Rows, Rows]:
+        # A new thread is first seen on a CPU.
+        on = np.isin(self.kind, (ON, START))
+        relevant = on | np.isin(self.kind, (OFF, EXIT))
+        on, ts, tid = on[relevant], self.ts[relevant], self.tid[relevant]
+        first, last = edges(tid)
+        # A first event that ends a stay: the thread ran when the recording began. An end or a
+        # begin that stands twice, because the other was lost, is left out.
+        began = on & np.r_[first[:1], (first | ~_shifted(on))[1:]]
+        ended = ~on & (first | _shifted(on))
+        start = np.where(ended & first, self.start_ns, ts)[began | (ended & first)]
+        end = np.where(on & last, self.end_ns, ts)[ended | (on & last)]
+        owner = tid[began | (ended & first)]
+        return owner, start, end
+
+    def cpu_until(self, times: Rows) -> Rows:
+        """CPU time of all threads from the start of the recording until each of these times."""
+        return _elapsed(np.sort(self.on_start), times) - _elapsed(np.sort(self.on_end), times)
+
+
+def edges(tid: Rows) -> tuple[Rows, Rows]:
+    """Which rows are the first and the last of their thread, in rows ordered by thread."""
+    if not len(tid):
+        return np.zeros(0, bool), np.zeros(0, bool)
+    change = tid[1:] != tid[:-1]
+    return np.r_[True, change], np.r_[change, True]
+
+
+def _shifted(flags: Rows) -> Rows:
+    return np.r_[False, flags[:-1]] if len(flags) else flags
+
+
+def _elapsed(marks: Rows, times: Rows) -> Rows:
+    """Sum over the marks of the time that has passed since each."""
+    base = marks[0] if len(marks) else 0
+    total = np.r_[0, np.cumsum(marks - base)]
+    count = np.searchsorted(marks, times, side="right")
+    passed: Rows = count * (times - base) - total[count]
+    return passed
+
+
+def load_threads(capture: CaptureLike) -> Threads:
+    """All scheduler events of the target, by thread and time."""
+    ts, tid, kind, slept = [], [], [], []
+    for name, number in _RECORDS.items():
+        rows = capture.records(name)
+        ts.append(rows["ts_ns"].astype(np.int64))
+        tid.append(rows["tid"].astype(np.int64))
+        kind.append(np.full(len(rows), number))
+        slept.append(rows["state"] != 0 if number == OFF else np.full(len(rows), number == EXIT))
+    columns = [np.concatenate(column) for column in (ts, tid, kind, slept)]
+    order = np.lexsort((columns[2], columns[0], columns[1]))
+    all_ts, all_tid, all_kind, all_slept = (column[order] for column in columns)
+    first, last = (int(all_ts.min()), int(all_ts.max())) if len(all_ts) else (0, 0)
+    return Threads(
+        ts=all_ts,
+        tid=all_tid,
+        kind=all_kind,
+        active=~all_slept,
+        start_ns=_number(capture, "start_ns", first),
+        end_ns=_number(capture, "end_ns", last),
+        sysmon=_number(capture, "sysmon_tid", 0),
+    )
+
+
+def _number(capture: CaptureLike, name: str, default: int) -> int:
+    """A number of the metadata, which may come from anyone."""
+    value = capture.metadata.get(name)
+    return value if isinstance(value, int) and 0 <= value < MAX_NS else default
+
+
+def episodes(threads: Threads) -> pd.DataFrame:
+    """The times between idle times.
+
+    Returns ``start_ns``, ``end_ns``, ``idle_before_ns`` (empty where the idle time began before the
+    recording), ``cpu_ns`` (of all threads from start to end, sysmon's included).
+    """
+    start, end = _active_times(threads)
+    if not len(start):
+        columns = ["start_ns", "end_ns", "idle_before_ns", "cpu_ns"]
+        return pd.DataFrame({name: pd.Series(dtype="Int64") for name in columns})
+    # Both are sorted: nobody is active between the end that comes k-th and a later next start.
+    new = np.r_[True, start[1:] - end[:-1] >= IDLE_NS]
+    starts, ends = start[new], end[np.r_[new[1:], True]]
+    first = np.arange(len(starts)) == 0
+    idle = nullable(np.r_[0, starts[1:] - ends[:-1]], ~first)
+    cpu = threads.cpu_until(ends) - threads.cpu_until(starts)
+    return pd.DataFrame({"start_ns": starts, "end_ns": ends, "idle_before_ns": idle, "cpu_ns": cpu})
+
+
+def _active_times(threads: Threads) -> tuple[Rows, Rows]:
+    """When threads began to run or could run, and when they went to sleep; sysmon's left out."""
+    keep = threads.tid != threads.sysmon
+    ts, tid, active, kind = (
+        column[keep] for column in (threads.ts, threads.tid, threads.active, threads.kind)
+    )
+    first, last = edges(tid)
+    # Only who could run before is switched; waking comes to one that could not.
+    before = np.where(first, np.isin(kind, (OFF, ON, EXIT)), _shifted(active))
+    begins, stops = active & ~before, before & ~active
+    start = np.r_[ts[begins], np.full(int((first & before).sum()), threads.start_ns)]
+    end = np.r_[ts[stops], np.full(int((active & last).sum()), threads.end_ns)]
+    return np.sort(start), np.sort(end)
+
+
+def episode_at(frame: pd.DataFrame, times: Rows) -> Rows:
+    """Row number of the episode that each time is in, -1 for none."""
+    if not len(frame):
+        return np.full(len(times), -1)
+    starts = frame["start_ns"].to_numpy(np.int64)
+    ends = frame["end_ns"].to_numpy(np.int64)
+    found = np.searchsorted(starts, times, side="right") - 1
+    inside = (found >= 0) & (times <= ends[np.maximum(found, 0)])
+    return np.where(inside, found, -1)
