@@ -1,6 +1,7 @@
 """Reconciles, and the queue events around them, put together from the operator's records."""
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,7 +72,7 @@ class _Goroutine:
     """What a goroutine did last, as far as it explains its next add."""
 
     running: Reconcile | None = None
-    plain: bool = False
+    plain_key: Key | None = None
     finished: Reconcile | None = None
     result: str = ""
     return_pc: int = 0
@@ -97,6 +98,16 @@ class _Replay:
     def _key(self, row: dict[str, Any]) -> Key:
         return (row["queue"], row["namespace"], row["object_name"])
 
+    def begin(self, events: Iterable[tuple[int, str, dict[str, Any]]]) -> None:
+        """Find what plain workers were at work on when the recording began: done, but never got."""
+        seen = set()
+        for _, name, row in events:
+            known = name in ("queue_get", "queue_done") and row["queue"] in self.names.plain
+            if known and row["goid"] not in seen:
+                seen.add(row["goid"])
+                if name == "queue_done":
+                    self._goroutines[row["goid"]] = _Goroutine(plain_key=self._key(row))
+
     def handle(self, name: str, row: dict[str, Any]) -> None:
         """One record, in the order of time."""
         goroutine = self._goroutines.setdefault(row["goid"], _Goroutine())
@@ -109,7 +120,8 @@ class _Replay:
         reconcile = Reconcile(row["ts_ns"], row["goid"], self._key(row), controller)
         self.queues.start(reconcile)
         self.reconciles.append(reconcile)
-        self._goroutines[row["goid"]] = _Goroutine(running=reconcile, plain=plain)
+        plain_key = reconcile.key if plain else None
+        self._goroutines[row["goid"]] = _Goroutine(running=reconcile, plain_key=plain_key)
 
     def _reconcile_return(self, row: dict[str, Any], goroutine: _Goroutine) -> None:
         # Of nested Reconciles the innermost with the result decided, the outer ones passed it on.
@@ -178,11 +190,12 @@ class _Replay:
             add.event = goroutine.informer
         elif not add.after_ns and not add.rate_limited:
             add.reconcile = running
-        elif running is not None and goroutine.plain and running.key == add.key:
+        elif goroutine.plain_key == add.key:
             goroutine.result = "requeue" if add.rate_limited else "requeue_after"
             add.event = RESULT_EVENTS[goroutine.result]
-            running.requeue_after_ns = None if add.rate_limited else add.after_ns
-            running.asked_stack = add.stack
+            if running is not None:
+                running.requeue_after_ns = None if add.rate_limited else add.after_ns
+                running.asked_stack = add.stack
         else:
             add.event = "delayed_add"
 
@@ -214,9 +227,9 @@ class _Replay:
 
     def _queue_done(self, row: dict[str, Any], goroutine: _Goroutine) -> None:
         self.queues.done(Done(row["ts_ns"], row["goid"], row["tid"], self._key(row)))
-        reconcile = goroutine.running
-        if reconcile is not None and goroutine.plain and reconcile.key == self._key(row):
-            reconcile.end_ns, reconcile.result = row["ts_ns"], goroutine.result or "success"
+        if goroutine.plain_key == self._key(row):
+            if reconcile := goroutine.running:
+                reconcile.end_ns, reconcile.result = row["ts_ns"], goroutine.result or "success"
             self._goroutines[row["goid"]] = _Goroutine()
 
 
@@ -231,6 +244,7 @@ def replay(capture: CaptureLike, code: Code, rules: Rules) -> Operations:
         events += [(row[0], name, dict(zip(columns, row, strict=True))) for row in rows.tolist()]
     events.sort(key=lambda event: event[0])
     steps.names = name_queues(events, classic, capture.strings, steps.caller)
+    steps.begin(events)
     for _, name, row in events:
         steps.handle(name, row)
     arms = np.unique(capture.records("resync_arm")[["goid", "type_name"]])

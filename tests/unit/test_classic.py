@@ -241,6 +241,18 @@ def test_a_plain_controller_that_tries_again():
     assert analyse(c)["reconciles"]["result"].tolist() == ["requeue", "success"]
 
 
+@pytest.mark.parametrize(("limited", "cause"), [(False, "after"), (True, "rate_limited")])
+def test_a_worker_that_was_at_work_before_the_recording_asks_for_a_requeue(limited, cause):
+    c = Classic()
+    c.at(1)
+    function = f"{LIMITING}.AddRateLimited" if limited else f"{DELAYING}.AddAfter"
+    c.put(WORKER, "a", (function, f"{PROCESS}@33"), after_ms=5)
+    c.done("a")
+    c.moved(6.2, "a")
+    handled(c, "a")
+    assert reasons(c) == [(1, f"requeue.{cause}")]
+
+
 def test_an_item_that_another_one_asks_for_is_no_requeue():
     c = Classic()
     c.at(1).got("a")
