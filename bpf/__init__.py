@@ -4,8 +4,10 @@ from importlib.resources import files
 from pathlib import Path
 
 # The order in which the parts make one translation unit.
-_COMMON = ("events.h", "maps.h", "objects.h")
+_COMMON = ("events.h", "maps.h")
 _KERNEL = ("sched.c", "syscalls.c")
+# What these share needs offsets that aren't known of every program.
+_OPERATOR = ("operator.c", "stores.c", "requests.c")
 
 
 def headers() -> Path:
@@ -15,6 +17,7 @@ def headers() -> Path:
 
 def source(parts: tuple[str, ...] = ()) -> str:
     """The C source: the common part, the kernel's own events, and the asked ``parts``."""
-    names = (*_COMMON, *_KERNEL, *parts)
+    shared = ("objects.h",) if set(_OPERATOR).intersection(parts) else ()
+    names = (*_COMMON, *_KERNEL, *shared, *parts)
     texts = [f'#line 1 "{name}"\n{(headers() / name).read_text()}' for name in names]
     return "#include <linux/ptrace.h>\n" + "\n".join(texts)

@@ -126,6 +126,9 @@ class Watches:
         same = [event for event in events if event.key == key]
         # An object's owner, or what a function made of it: all that came at once.
         found = same[-1:] or [event for event in events if event.wakeup == number]
+        if not found:  # the handler was at work already when it came
+            since_ns = add.ts_ns - HANDLED_NS
+            found = self._changes(self._of_stream.get(stream, []), since_ns, add.ts_ns)[-1:]
         return distinct(map(self._cause, found)) or [self._plain(self.type_of(stream))]
 
     @staticmethod

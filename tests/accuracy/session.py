@@ -198,7 +198,7 @@ def _moments(
 ) -> list[Moment]:
     kind, *rest = expected.at.split()
     if kind == "actor":
-        return [(first - judge.AFTER_NS, last + judge.AFTER_NS) for first, last in facts.moments]
+        return [(first - judge.AFTER_NS, last + judge.NOTICED_NS) for first, last in facts.moments]
     if kind == "gctrace":
         forced = diary.collections(folder / "operator.log", facts.start_ns)
         return [(at - 200_000_000, at + 200_000_000) for at in forced]
