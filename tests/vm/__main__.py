@@ -1,0 +1,45 @@
+"""``make vm-test``: the tests and the demo's recording in a guest, and the same verdict as here.
+
+Results stay in build/vm/results/GUEST; of the guest itself nothing stays.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+
+from tests.fixtures import ROOT
+from tests.vm import boxes, guest, namespaces
+
+
+def main() -> int:
+    """Run what the command line asks for; returns the exit code."""
+    known = boxes.guests()
+    parser = argparse.ArgumentParser(prog="python -m tests.vm", description=__doc__)
+    parser.add_argument("guest", choices=known)
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--only", choices=(*guest.STEPS, *guest.MORE_STEPS), nargs="+", default=guest.STEPS
+    )
+    asked = parser.parse_args()
+    chosen = known[asked.guest]
+    if asked.inside:
+        namespaces.prepare()
+        return guest.run(chosen, asked.only)
+    boxes.build(chosen)
+    if "demo" in asked.only:
+        host = [sys.executable, "-m", "tests.vm.scene", str(boxes.FOLDER / "results" / "host")]
+        subprocess.run(host, cwd=ROOT, check=True)
+    argv = [sys.executable, "-m", "tests.vm", chosen.name, "--inside", "--only", *asked.only]
+    code = namespaces.enter(argv)
+    if code or "demo" not in asked.only:
+        return code
+    environment = os.environ | {"WHOWOKE_GUEST": chosen.name}
+    results = boxes.FOLDER / "results" / chosen.name
+    compare = [sys.executable, "-m", "pytest", "tests/vm/same_verdict.py"]
+    compare += [f"--junit-xml={results / 'same.xml'}"]
+    return subprocess.run(compare, cwd=ROOT, env=environment).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
