@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from whowoke.analysis.asking.asked import Asked, collect, request_rows, verdicts
+from whowoke.analysis.asking.redundancy import sees_writes
 from whowoke.analysis.logs.spans import join
 from whowoke.analysis.origins.attribution import Attribution
 from whowoke.analysis.queueing.reconciles import Operations, replay
@@ -196,6 +197,7 @@ class Analysis:
             set_by=set_by(self.attribution),
             redundant={n for n, (verdict, _) in enumerate(self.redundancy) if verdict == "yes"},
             wrote=self.checks.wrote,
+            sees_writes=sees_writes(self.capture, self.chains.blind),
         )
         threads = self.threads
         return ideals(wakeups, self.episode_of, self.spans, threads.start_ns, threads.end_ns)

@@ -53,6 +53,11 @@ def missing_probes(capture: CaptureLike) -> set[str]:
     return set(PROBES) - there | left_out.intersection(OPTIONAL) | lost
 
 
+def sees_writes(capture: CaptureLike, blind: Iterable[tuple[int, int]]) -> bool:
+    """Whether every write of the recorded time was seen."""
+    return not missing_probes(capture) & HTTP and not lossy_times(capture, blind)
+
+
 def lossy_times(capture: CaptureLike, blind: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """From when to when records may have been lost that tell what reconciles did."""
     losses = capture.losses

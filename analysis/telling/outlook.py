@@ -25,6 +25,11 @@ def ideals(rows: list[Row]) -> list[str]:
         f"HOW LONG COULD IT SLEEP?  asleep  longest  ({AWAKE} awake in that part, {ASLEEP} not)"
     ]
     for row in rows:
+        if row["asleep_ns"] is None:
+            lines.append(
+                f"  {SCENARIOS[row['scenario']]:<18}not known: writes may have been missed"
+            )
+            continue
         share = "" if row["asleep_share"] is None else _percent(row["asleep_share"])
         longest = format_duration(row["longest_sleep_ns"])
         lines.append(f"  {SCENARIOS[row['scenario']]:<18}{share:>7} {longest:>8}  {row['bar']}")

@@ -28,7 +28,7 @@ class Ideal:
     """One scenario: ``awake`` are start and end of the times with work, None where not known."""
 
     scenario: str
-    wakeups: int
+    wakeups: int | None
     awake: Rows | None
     start_ns: int
     end_ns: int
@@ -115,7 +115,7 @@ class Wakeups:
 
     ``led_to`` and ``set_by`` are reconciles by their place in the list, so are ``redundant`` and
     ``wrote``: those that changed nothing, and those with a write that changed something or may
-    have.
+    have. ``sees_writes`` says that no write can have been missed.
     """
 
     named: Named
@@ -125,6 +125,7 @@ class Wakeups:
     set_by: dict[int, int]
     redundant: Collection[int]
     wrote: Collection[int]
+    sees_writes: bool = True
 
     def left(self, scenario: str) -> Rows:
         """Which wake-ups are left: an answer is, if the request was made by one that is."""
@@ -181,13 +182,17 @@ def ideals(
     """Each scenario.
 
     ``episode_of`` is the row of each wake-up's episode in ``spans`` (``start_ns``, ``end_ns``), -1
-    for none. Without episodes the times are not known.
+    for none. Without episodes the times are not known; where writes may have been missed it isn't
+    known which events led to some.
     """
     times = spans[["start_ns", "end_ns"]].to_numpy(np.int64)
     explained = np.zeros(len(times), bool)
     explained[episode_of[episode_of >= 0]] = True
     found = []
     for scenario in SCENARIOS:
+        if scenario == "writing_events" and not wakeups.sees_writes:
+            found.append(Ideal(scenario, None, None, start_ns, end_ns))
+            continue
         left = wakeups.left(scenario)
         stays = ~explained
         stays[episode_of[left & (episode_of >= 0)]] = True

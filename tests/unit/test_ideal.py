@@ -91,6 +91,14 @@ def times(found, *spans, of):
     return ideals(found, np.array(of), frame, 0, 100)
 
 
+def test_where_writes_may_have_been_missed_it_is_not_known_which_events_wrote():
+    found = wakeups(EVENT, REQUEUE, led={0: {0}, 1: {1}})
+    found.sees_writes = False
+    table = ideal_table(times(found, (10, 20), (30, 40), of=[0, 1]))
+    assert table["asleep_ns"].notna().tolist() == [True, True, True, False]
+    assert table["wakeups"].notna().tolist() == [True, True, True, False]
+
+
 def test_an_episode_stays_for_one_wakeup_and_without_any():
     found = times(wakeups(METRIC, METRIC, REQUEUE), (10, 20), (30, 40), (60, 65), of=[0, 1, 1])
     first, second = found[:2]
