@@ -161,8 +161,7 @@ int on_reconcile_start(struct pt_regs *ctx)
     read_arguments(ctx, &arguments);
     struct ww_thread *thread = this_thread();
     struct ww_item_key key = item_key(&arguments, thread);
-    u64 controller_hash =
-        name_hash(thread, read_u64(controller + CONTROLLER_NAME), read_u64(controller + CONTROLLER_NAME + 8));
+    u64 controller_hash = go_string(thread, controller + CONTROLLER_NAME);
     u64 queue = read_u64(controller + CONTROLLER_QUEUE + 8);
     u64 itab = read_u64(controller + CONTROLLER_DO), data = read_u64(controller + CONTROLLER_DO + 8);
     struct ww_reconcile_start *e = go_record(WW_RECONCILE_START, site, current_goid(g));
@@ -231,8 +230,7 @@ int on_resync_arm(struct pt_regs *ctx)
 {
     u32 site = hit_site(ctx);
     u64 g = ctx->r14, reflector = RESYNC_ARM_REFLECTOR;
-    u64 type_name = name_hash(this_thread(), read_u64(reflector + REFLECTOR_TYPE),
-                              read_u64(reflector + REFLECTOR_TYPE + 8));
+    u64 type_name = go_string(this_thread(), reflector + REFLECTOR_TYPE);
     struct ww_resync_arm *e = go_record(WW_RESYNC_ARM, site, current_goid(g));
     if (!e)
         return 0;
@@ -255,11 +253,9 @@ int on_watch_event(struct pt_regs *ctx)
     u64 namespace = 0, name = 0, version = 0;
     u64 event_type = name_hash(thread, text, length);
     if (size >= OBJECT_MIN_SIZE) {
-        namespace = name_hash(thread, read_u64(object + OBJECT_NAMESPACE),
-                              read_u64(object + OBJECT_NAMESPACE + 8));
-        name = name_hash(thread, read_u64(object + OBJECT_NAME), read_u64(object + OBJECT_NAME + 8));
-        version = name_hash(thread, read_u64(object + OBJECT_VERSION),
-                            read_u64(object + OBJECT_VERSION + 8));
+        namespace = go_string(thread, object + OBJECT_NAMESPACE);
+        name = go_string(thread, object + OBJECT_NAME);
+        version = go_string(thread, object + OBJECT_VERSION);
     }
     struct ww_watch_event *e = go_record(WW_WATCH_EVENT, site, current_goid(g));
     if (!e)
@@ -279,9 +275,8 @@ int on_http_serve(struct pt_regs *ctx)
     u64 g = ctx->r14, request = HTTP_SERVE_REQUEST;
     struct ww_thread *thread = this_thread();
     u64 url = read_u64(request + REQUEST_URL);
-    u64 method = name_hash(thread, read_u64(request + REQUEST_METHOD),
-                           read_u64(request + REQUEST_METHOD + 8));
-    u64 path = name_hash(thread, read_u64(url + URL_PATH), read_u64(url + URL_PATH + 8));
+    u64 method = go_string(thread, request + REQUEST_METHOD);
+    u64 path = go_string(thread, url + URL_PATH);
     struct ww_http_serve *e = go_record(WW_HTTP_SERVE, site, current_goid(g));
     if (!e)
         return 0;
