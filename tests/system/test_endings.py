@@ -106,10 +106,10 @@ def test_a_command_is_recorded_from_its_first_line(tmp_path: Path, whowoke: Sequ
 def test_the_recorder_is_quiet_on_stdout_and_says_what_it_wrote(
     tmp_path: Path, whowoke: Sequence[str]
 ) -> None:
-    path = tmp_path / "quiet.whowoke"
+    path, ready = tmp_path / "quiet.whowoke", tmp_path / "ready"
     with fixtures.timers(tmp_path) as program:
-        process = start(whowoke, program.pid, path)
-        time.sleep(3)
+        process = start(whowoke, program.pid, path, "--ready-file", str(ready))
+        fixtures.wait_until(ready.exists, 60, "all probes attached", process)
         process.send_signal(signal.SIGINT)
         output, messages = process.communicate(timeout=30)
     assert output == ""
