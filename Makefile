@@ -34,7 +34,7 @@ STRIP := -ldflags='-s -w'
 .PHONY: demo test accuracy lint fixtures selected-versions venv go system test-tools database clean
 .PHONY: vm-test vm-tools
 
-demo: venv fixtures $(if $(filter poller,$(DEMO)),database)
+demo: venv build/bin/cluster $(DEMO:%=build/bin/%) $(if $(filter poller,$(DEMO)),database)
 	$(BIN)/python -m tests.demo --period $(PERIOD) --seconds $(SECONDS) $(DEMO)
 
 test: venv test-tools
@@ -47,7 +47,7 @@ lint: venv go build/mypy/whowoke
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p whowoke
 	$(BIN)/mypy tests/fixtures.py tests/blind.py tests/versions.py tests/recording.py tests/accuracy \
-	  tests/api.py tests/blind_poller.py tests/passes.py tests/redis_server.py tests/scene.py
+	  tests/api.py tests/blind_poller.py tests/passes.py tests/redis_server.py tests/scene.py tests/vm
 	$(BIN)/lint-imports
 	unformatted="$$("$$(build/go env GOROOT)/bin/gofmt" -l tests)"; \
 	  [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }
