@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from tests.vm import namespaces
 
 HERE = Path(__file__).resolve().parent
 FOLDER = ROOT / "build" / "vm"
+VAGRANTFILE = ROOT / "Vagrantfile"
 BUILDER = HERE / "build-box"
 # Of the extra `dev`, what the tests import; the linters stay outside.
 TEST_TOOLS = ("pytest", "hypothesis", "pyelftools", "setuptools")
@@ -22,11 +24,12 @@ PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x8
 
 @dataclass(frozen=True)
 class Guest:
-    """One table of guests.toml; machine is the Vagrantfile's, box the name it asks for."""
+    """One table of guests.toml; machine is the Vagrantfile's, which asks for box and version."""
 
     name: str
     machine: str
     box: str
+    version: str
     suite: str
     kernel: str
     python: str
@@ -51,8 +54,18 @@ def guests() -> dict[str, Guest]:
     for name, table in data.items():
         lean = table.pop("lean", False)
         packages = (*base, table["kernel"], *(() if lean else provisioned))
-        found[name] = Guest(name=name, packages=packages, lean=lean, **table)
+        box, version = asked_box(table["machine"])
+        guest = Guest(name, box=box, version=version, packages=packages, lean=lean, **table)
+        found[name] = guest
     return found
+
+
+def asked_box(machine: str) -> tuple[str, str]:
+    """Name and version of the box that the Vagrantfile asks for, for libvirt."""
+    _, _, block = VAGRANTFILE.read_text().partition(f'config.vm.define "{machine}"')
+    found = re.search(r'machine\.vm\.box = "(.+)"\s+machine\.vm\.box_version = "(.+)"', block)
+    assert found, f"{VAGRANTFILE}: no box for {machine}"
+    return found[1], found[2]
 
 
 def requirements() -> list[str]:

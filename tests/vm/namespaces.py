@@ -24,16 +24,19 @@ CONFIG = {
     "qemu.conf": 'user = "root"\ngroup = "root"\nsecurity_driver = "none"\nnamespaces = []\n'
     "cgroup_controllers = []\nremember_owner = 0\n",
 }
+# The first process of a pid namespace is the parent of every orphan. libvirt waits a minute for a
+# machine that has ended and that nobody has reaped.
+REAPER = ("sh", "-c", '"$@"; exit $?', "sh")
 DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 T = TypeVar("T")
 
 
 def enter(argv: Sequence[str]) -> int:
-    """Run a command as the first process of new namespaces; returns its exit code."""
+    """Run a command in new namespaces; returns its exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     own = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-    inner = subprocess.Popen([*DIE_WITH_US, *own, *argv])
+    inner = subprocess.Popen([*DIE_WITH_US, *own, *REAPER, *argv])
     uplink = None
     try:
         child = _first_child(inner)

@@ -14,13 +14,16 @@ from tests import fixtures
 OPERATORS = ("requeue", "resync", "ticker")
 PERIOD_S, SECONDS = 5, 60
 OBJECTS = 3
-# Three compilers at a time, on an emulated processor.
+# A compiler on an emulated processor.
 READY_S = 300
 WHOWOKE = (sys.executable, "-m", "whowoke.tracer.cli")
 
 
 def main() -> None:
-    """Record all operators at the same time, each for the same time from its own start."""
+    """Record each operator for the same time, from when its recorder is ready.
+
+    Their compilers take turns, for they take long on an emulated processor.
+    """
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -30,13 +33,21 @@ def main() -> None:
         for name in OPERATORS:
             running = fixtures.operator(name, cluster, period=f"{PERIOD_S}s", objects=OBJECTS)
             pid = stack.enter_context(running).pid
+            ready = state / f"{name}.ready"
             argv = [*WHOWOKE, "record", "-p", str(pid), "-d", f"{SECONDS}s", "--force"]
-            recorders[name] = subprocess.Popen([*argv, "-o", str(folder / f"{name}.whowoke")])
-        codes = {name: popen.wait(READY_S + SECONDS) for name, popen in recorders.items()}
+            argv += ["-o", str(folder / f"{name}.whowoke"), "--ready-file", str(ready)]
+            popen = recorders[name] = subprocess.Popen(argv)
+            fixtures.wait_until(ready.exists, READY_S, f"the recorder of {name}", popen)
+        codes = {name: popen.wait(READY_S) for name, popen in recorders.items()}
     if any(codes.values()):
         sys.exit(f"exit codes of the recorders: {codes}")
     for name in OPERATORS:
         explain(folder / f"{name}.whowoke", folder / f"{name}.json")
+
+
+def is_recorded(folder: Path) -> bool:
+    """Whether ``main`` has left everything there."""
+    return all((folder / f"{name}.json").exists() for name in OPERATORS)
 
 
 def explain(capture: Path, output: Path) -> None:
