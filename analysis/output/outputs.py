@@ -1,6 +1,6 @@
 """The output tables of an analysed capture, with the columns of ``columns.py``."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ from whowoke.analysis.rules.causes import Cause
 from whowoke.analysis.rules.frames import CaptureLike
 from whowoke.analysis.tables.columns import INT, TEXT
 from whowoke.analysis.tables.nullable import ids, integers, nullable, unless_missing
-from whowoke.analysis.tables.shape import TABLE_BY_NAME, conform, utc_times
+from whowoke.analysis.tables.shape import TABLE_BY_NAME, TABLES, conform, utc_times
 from whowoke.analysis.waking.calls import syscalls
+from whowoke.analysis.waking.chains import COUNTED_NS
 from whowoke.analysis.waking.threads import episode_at
 
 QueueEvent = Add | Ready | Get | Done
@@ -27,21 +28,21 @@ def analyse(capture: CaptureLike) -> dict[str, pd.DataFrame]:
 
 def tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
     """All tables by name."""
-    frames = {
-        "wakeups": wakeup_rows(analysis),
-        "thread_wakeups": thread_rows(analysis),
-        "syscalls": syscalls(analysis.capture, analysis.peers),
-        "episodes": episode_rows(analysis),
-        "queue": queue_rows(analysis),
-        "reconciles": reconcile_rows(analysis),
-        "requests": analysis.requests,
-        "checks": analysis.checks.table,
-        "ideals": analysis.ideal_rows,
-        "causes": analysis.causes,
-        "stacks": stack_rows(analysis),
-        "losses": analysis.capture.losses,
-    }
-    return {name: _conformed(name, frame) for name, frame in frames.items()}
+    return {table.name: table_of(analysis, table.name) for table in TABLES}
+
+
+def table_of(analysis: Analysis, name: str) -> pd.DataFrame:
+    """One table: of rows with a time those that begin in the window, with the ids they always have.
+
+    The rows of ``checks``, ``ideals`` and ``causes`` are counts of what is in the window.
+    """
+    frame = _conformed(name, BUILDERS[name](analysis))
+    begins = BEGINS.get(name)
+    if begins is None or not analysis.window.limited:
+        return frame
+    late_ns = COUNTED_NS if name == "losses" else 0
+    inside = analysis.window.holds(frame[begins], late_ns)
+    return frame[inside].reset_index(drop=True)
 
 
 def _conformed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -241,3 +242,30 @@ def stack_rows(analysis: Analysis) -> pd.DataFrame:
         for depth, frame in enumerate(analysis.code.stack(value))
     ]
     return pd.DataFrame(rows, columns=["stack_id", "depth", "function", "location"])
+
+
+BUILDERS: dict[str, Callable[[Analysis], pd.DataFrame]] = {
+    "wakeups": wakeup_rows,
+    "thread_wakeups": thread_rows,
+    "syscalls": lambda analysis: syscalls(analysis.capture, analysis.peers),
+    "episodes": episode_rows,
+    "queue": queue_rows,
+    "reconciles": reconcile_rows,
+    "requests": lambda analysis: analysis.requests,
+    "checks": lambda analysis: analysis.checks.table,
+    "ideals": lambda analysis: analysis.ideal_rows,
+    "causes": lambda analysis: analysis.causes,
+    "stacks": stack_rows,
+    "losses": lambda analysis: analysis.capture.losses,
+}
+# When a row begins, in the tables whose rows have a time.
+BEGINS = {
+    "wakeups": "ts_ns",
+    "thread_wakeups": "ts_ns",
+    "syscalls": "ts_ns",
+    "episodes": "start_ns",
+    "queue": "ts_ns",
+    "reconciles": "start_ns",
+    "requests": "ts_ns",
+    "losses": "ts_ns",
+}
