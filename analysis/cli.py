@@ -16,6 +16,8 @@ import typer
 from typer.core import TyperGroup
 
 from whowoke.analysis.errors import DataIncompleteError, UsageError, WhowokeError
+from whowoke.analysis.progress import progress
+from whowoke.analysis.window import EVERYTHING, Limits
 
 if TYPE_CHECKING:
     from whowoke.analysis.capture.reader import Capture
@@ -29,6 +31,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Spans = Annotated[
     list[Path] | None,
     typer.Option("--spans", metavar="FILE", help="Its JSON log, or OTLP/JSON spans; repeatable."),
+]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="TIME", help="From then on: 10s after its start, or RFC 3339."),
+]
+To = Annotated[
+    str | None, typer.Option("--to", metavar="TIME", help="Until then: 60s, or RFC 3339.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 
@@ -83,26 +92,45 @@ def tell(text: str) -> None:
 def export(
     file: File,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="PATH", help="Where to; csv: a folder.")
+        Path, typer.Option("-o", "--output", metavar="PATH", help="Where to: a folder, or a file.")
     ],
     format_name: Annotated[
-        str, typer.Option("--format", metavar="csv", help="The format.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="csv, parquet, ndjson: a folder with "
+            "a file for each table; perfetto, folded: a file.",
+        ),
     ] = "csv",
+    weight: Annotated[
+        str, typer.Option(metavar="wakeups|cpu", help="What folded stacks are weighted by.")
+    ] = "wakeups",
+    start: From = None,
+    end: To = None,
     force: Force = False,
     spans: Spans = None,
 ) -> None:
-    """Write the tables of a capture to files.
+    """Write a capture's tables, a Perfetto timeline or folded stacks.
 
-    Example: whowoke export op-4242.whowoke --format csv -o tables
+    Example: whowoke export op-4242.whowoke --format parquet -o tables
     """
     from whowoke.analysis.output import export as exporters
 
-    exporters.check(format_name, output, force)
+    limits = Limits.parse(start, end)
+    exporters.check(format_name, output, force, weight)
     capture = open_capture(file, spans)
-    from whowoke.analysis.output.outputs import analyse
+    from whowoke.analysis.model import Analysis
+    from whowoke.analysis.output.exporter import Source
+    from whowoke.analysis.output.results import Results
 
-    written = exporters.export(analyse(capture), format_name, output, force)
-    tell(f"wrote {len(written)} tables to {output}")
+    with progress(f"analysing {file}") as step:
+        analysis = Analysis(capture, limits)
+        source = Source(Results(analysis), analysis, weight, lambda name: step(f"writing {name}"))
+        written = exporters.export(source, format_name, output, force)
+    for note in source.notes:
+        tell(note)
+    tell(f"wrote {f'{len(written)} tables to ' if len(written) > 1 else ''}{output}")
     check_complete(capture)
 
 
@@ -149,14 +177,20 @@ def schema(as_json: Json = False) -> None:
 
 
 def explain_file(
-    file: Path, period_ns: int | None, as_json: bool, spans: Sequence[Path] | None = None
+    file: Path,
+    period_ns: int | None,
+    as_json: bool,
+    spans: Sequence[Path] | None = None,
+    limits: Limits = EVERYTHING,
 ) -> None:
     """Print why the target of a capture woke; DataIncompleteError after it for a cut capture."""
     capture = open_capture(file, spans)
     from whowoke.analysis.telling.explain import explain
 
-    explanation = explain(capture, period_ns)
-    show(json.dumps(explanation.json(), indent=2) if as_json else explanation.text())
+    with progress(f"analysing {file}"):
+        explanation = explain(capture, period_ns, limits)
+        text = json.dumps(explanation.json(), indent=2) if as_json else explanation.text()
+    show(text)
     check_complete(capture)
 
 

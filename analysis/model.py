@@ -225,13 +225,18 @@ class Analysis:
         return cause_table(*found, self.evidence, self.reasoned)
 
     @cached_property
+    def led_to(self) -> dict[int, set[int]]:
+        """Reconciles, by row, that each wake-up led to."""
+        return led_to(self.attribution)
+
+    @cached_property
     def ideals(self) -> list[Ideal]:
         """How long it could have slept, scenario by scenario."""
         wakeups = Wakeups(
             named=self.named,
             answered=lambda number: self.attribution.seen(number).answered,
             is_plumbing=load_reasons().is_plumbing,
-            led_to=led_to(self.attribution),
+            led_to=self.led_to,
             set_by=set_by(self.attribution),
             redundant={n for n, (verdict, _) in enumerate(self.redundancy) if verdict == "yes"},
             wrote=self.checks.wrote,
