@@ -150,20 +150,38 @@ def info(file: File, as_json: Json = False) -> None:
 def show_wakeup(
     file: File,
     wakeup_id: Annotated[
-        int, typer.Argument(metavar="WAKEUP_ID", help="Its id in `wakeups`.", show_default=False)
-    ],
+        int | None,
+        typer.Argument(metavar="[WAKEUP_ID]", help="One of them; without it all are listed."),
+    ] = None,
+    cause: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="List those of such a cause: 'requeue.*'.")
+    ] = None,
+    start: From = None,
+    end: To = None,
     as_json: Json = False,
     spans: Spans = None,
 ) -> None:
     """Show one wake-up, from the interrupt through threads and goroutines to the reconcile.
 
+    Without WAKEUP_ID list the wake-ups.
+
     Example: whowoke show op-4242.whowoke 88
     """
+    if wakeup_id is not None and (cause or start or end):
+        raise UsageError(
+            "one wake-up, or a list", "--cause, --from and --to are for a list: without WAKEUP_ID"
+        )
+    limits = Limits.parse(start, end)
     capture = open_capture(file, spans)
-    from whowoke.analysis.telling.show import tell_story
+    from whowoke.analysis.model import Analysis
+    from whowoke.analysis.telling.listing import Listing
+    from whowoke.analysis.telling.show import story_of
 
-    story = tell_story(capture, wakeup_id)
-    show(json.dumps(story.json(), indent=2) if as_json else story.text())
+    with progress(f"analysing {file}"):
+        analysis = Analysis(capture, limits)
+        found = Listing(analysis, cause) if wakeup_id is None else story_of(analysis, wakeup_id)
+        text = json.dumps(found.json(), indent=2) if as_json else found.text()
+    show(text)
     check_complete(capture)
 
 

@@ -131,6 +131,21 @@ class Analysis:
         return episode_at(self.spans, self.base["ts_ns"].to_numpy(np.int64))
 
     @cached_property
+    def woke_process(self) -> list[bool | None]:
+        """Of each wake-up whether it ended an idle time: the first one of an episode that did.
+
+        None without thread records.
+        """
+        ended_idle = self.spans["idle_before_ns"].notna().to_numpy(bool)
+        if not len(ended_idle):
+            return [None] * len(self.base)
+        episode = self.episode_of
+        first = np.zeros(len(episode), bool)
+        first[np.unique(episode, return_index=True)[1]] = True
+        found: list[bool | None] = (first & (episode >= 0) & ended_idle[episode]).tolist()
+        return found
+
+    @cached_property
     def carried(self) -> pd.DataFrame:
         """Thread wake-ups, see ``thread_wakeups``."""
         ts, tid = self.base["ts_ns"].to_numpy(np.int64), self.base["tid"].to_numpy(np.int64)

@@ -7,12 +7,14 @@ chosen from what was found.
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from whowoke.analysis.durations import format_duration, parse_duration
 from whowoke.analysis.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 SECOND_NS = 10**9
 _RFC3339 = re.compile(
@@ -45,8 +47,10 @@ class Window:
         """Its length."""
         return max(0, self.end_ns - self.start_ns)
 
-    def holds(self, ts_ns: npt.ArrayLike, late_ns: int = 0) -> npt.NDArray[np.bool_]:
+    def holds(self, ts_ns: "npt.ArrayLike", late_ns: int = 0) -> "npt.NDArray[np.bool_]":
         """Which of these times are in it. ``late_ns``: what is told so late counts, too."""
+        import numpy as np
+
         times = np.asarray(ts_ns, np.int64)
         if not self.limited:
             return np.ones(len(times), bool)

@@ -23,7 +23,7 @@ IDENTITY = (
 )
 
 
-@dataclass
+@dataclass(repr=False)
 class Comparison:
     """What changed from A to B: ``text()`` for people, ``json()`` for programs."""
 
@@ -56,6 +56,9 @@ class Comparison:
     def text(self) -> str:
         """What differs besides, the numbers, the causes."""
         return tell(self._data)
+
+    def __repr__(self) -> str:
+        return self.text()
 
     def judged(self, conditions: Sequence[Condition]) -> list[tuple[Condition, bool | None]]:
         """Each condition with whether it holds, None where that isn't known."""

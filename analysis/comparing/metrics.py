@@ -38,6 +38,8 @@ class Metric:
         sign = "+" if signed and value > 0 else ""
         if self.is_time:
             return sign + (format_duration(value) if value else "0")
+        if self.unit == "%" and not signed and value < 100:
+            value = min(value, 99.99)  # never a round 100 % that isn't one
         digits = 2 if self.unit == "%" else 0 if abs(value) >= 100 else 1
         return f"{sign}{value:,.{digits}f}{' %' if self.unit == '%' else ''}"
 

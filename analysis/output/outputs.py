@@ -84,7 +84,7 @@ def wakeup_rows(analysis: Analysis) -> pd.DataFrame:
     frame["time"] = utc_times(frame["ts_ns"], analysis.capture.metadata)
     frame["episode_id"] = ids(analysis.episode_of)
     frame["kind"] = base["kind"]
-    frame["woke_process"] = _woke_process(analysis)
+    frame["woke_process"] = pd.array(analysis.woke_process, "boolean")
     frame["continuation_of"] = integers(None if n is None else n + 1 for n in named.continues)
     pairs = [list({(c.origin, c.cause): c for c in causes}.values()) for causes in named.wakeups]
     for column in ("origin", "cause"):
@@ -117,16 +117,6 @@ def _add_timing(analysis: Analysis, frame: pd.DataFrame, armed: list[bool]) -> N
     frame["tid"] = base["tid"].astype(np.int64)
     stacks = np.where(armed, base["armed_stack"], base["parked_stack"]).tolist()
     frame["stack_id"] = integers(analysis.stack_ids.get(s) for s in stacks)
-
-
-def _woke_process(analysis: Analysis) -> pd.Series:
-    """The first wake-up of each episode that ended an idle time; empty without thread records."""
-    episode = pd.Series(analysis.episode_of)
-    ended_idle = analysis.spans["idle_before_ns"].notna().to_numpy(bool)
-    if not len(ended_idle):
-        return pd.Series(pd.NA, index=episode.index, dtype="boolean")
-    first = ~episode.duplicated() & (episode >= 0)
-    return first & pd.Series(ended_idle[np.maximum(analysis.episode_of, 0)])
 
 
 def thread_rows(analysis: Analysis) -> pd.DataFrame:

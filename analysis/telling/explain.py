@@ -11,7 +11,7 @@ from whowoke.analysis.telling.verdict import Facts
 from whowoke.analysis.window import EVERYTHING, Limits
 
 
-@dataclass
+@dataclass(repr=False)
 class Explanation:
     """What wakes a process: ``text()`` for people, ``json()`` for programs."""
 
@@ -41,6 +41,9 @@ class Explanation:
     def text(self) -> str:
         """One screen: losses, totals, the five answers, the ideal, the change."""
         return tell(self._data)
+
+    def __repr__(self) -> str:
+        return self.text()
 
 
 def explain(
