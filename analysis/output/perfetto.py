@@ -73,7 +73,8 @@ class _Timeline:
         self._name = str(metadata.get("name") or "process")
         command = metadata.get("command")
         words = [str(word) for word in command] if isinstance(command, list) else []
-        self._process = trace.process(self._pid, self._name, words)
+        process = trace.process(self._pid, self._name, words)
+        self._parent = trace.track(f"{self._name}: why it woke", process)
 
     def write(self) -> None:
         """All tracks, from the process down to its threads."""
@@ -91,7 +92,7 @@ class _Timeline:
             write()
 
     def _track(self, name: str) -> int:
-        return self._trace.track(name, self._process)
+        return self._trace.track(name, self._parent)
 
     def _awake(self) -> None:
         track = self._track("process")
@@ -212,7 +213,7 @@ class _Timeline:
     def _thread_name(self, tid: int) -> str:
         if tid == self._analysis.threads.sysmon:
             return "sysmon"
-        return self._name if tid == self._pid else f"thread {tid}"
+        return self._name if tid == self._pid else ""
 
 
 def _readied(analysis: "Analysis") -> Iterator[tuple[int, int, int, int, str]]:

@@ -46,20 +46,22 @@ class TrackFile:
         track.process.pid = _within(pid, MAX_ID)
         track.process.process_name = name
         track.process.cmdline.extend(command)
-        track.child_ordering = self._protos.TrackDescriptor.EXPLICIT
         return self._written(packet, track)
 
     def thread(self, pid: int, tid: int, name: str) -> int:
         """A thread of the process; returns its track."""
         packet, track = self._descriptor("")
         track.thread.pid, track.thread.tid = _within(pid, MAX_ID), _within(tid, MAX_ID)
-        track.thread.thread_name = name
+        if name:
+            track.thread.thread_name = name
         return self._written(packet, track)
 
     def track(self, name: str, parent: int) -> int:
         """A track below another one, in the order in which they are made."""
         packet, track = self._descriptor(name)
         track.parent_uuid = parent
+        # Not kept among the tracks of a process itself: these are in the order of their names.
+        track.child_ordering = self._protos.TrackDescriptor.EXPLICIT
         track.sibling_order_rank = self._tracks
         # Tracks of one name are told apart: each is a lane of its own.
         track.sibling_merge_behavior = self._protos.TrackDescriptor.SIBLING_MERGE_BEHAVIOR_NONE

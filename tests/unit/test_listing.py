@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tests.unit.commands import invoke, is_two_lines
+from whowoke.analysis.telling.making import made
 
 TICKER = Path(__file__).resolve().parent.parent / "golden" / "ticker.whowoke"
 
@@ -42,3 +43,26 @@ def test_an_unknown_id_leads_to_the_list():
     assert done.exit_code == 2
     assert is_two_lines(done.stderr)
     assert "whowoke show FILE lists them" in done.stderr
+
+
+def test_info_says_how_a_capture_was_made():
+    lines = invoke("info", TICKER).stdout.splitlines()
+    assert lines[1].startswith(
+        "recorded at 2026-11-23T19:36:48Z for 16.1 s by whowoke 0.1.0, Linux"
+    )
+    assert lines[2] == "target: ticker, pid 9446"
+    program = (
+        "whowoke.test/operators/ticker, go1.26.8, controller-runtime v0.24.1, client-go v0.36.0"
+    )
+    assert lines[3] == f"program: {program}"
+    assert lines[5].startswith("probes: ")
+    assert " hits: goroutine_ready 187, timer_arm 73, timer_fire 50" in lines[5]
+
+
+def test_info_takes_what_anyone_wrote():
+    odd = {"start_ns": "x", "end_ns": -1, "modules": [], "command": [1, None], "sites": [7],
+           "hits": ["a"], "missing": 5, "clock_monotonic_ns": 1 << 70, "name": None}  # fmt: skip
+    assert made(odd)[:2] == ["recorded", "target: unknown, pid None"]
+    late = {"start_ns": 0, "clock_monotonic_ns": 0, "clock_realtime_ns": (1 << 63) - 1}
+    assert made(late)[0].startswith("recorded at 2262")
+    assert made({})

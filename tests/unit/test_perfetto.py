@@ -15,7 +15,7 @@ from whowoke.analysis.output.outputs import tables
 from whowoke.analysis.window import EVERYTHING, Limits
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
-NAMES = ("requeue", "resync", "ticker")
+NAMES = ("requeue", "resync", "ticker", "poller")
 KINDS = protos.TrackEvent
 TEXTS = ("event_names", "debug_annotation_names", "debug_annotation_string_values")
 
@@ -55,7 +55,7 @@ class Decoded:
 
     def count(self, group, kind):
         return sum(
-            event.type == kind and self.path(event.track_uuid)[1:2] == (group,)
+            event.type == kind and self.path(event.track_uuid)[2:3] == (group,)
             for _, event, _ in self.events
         )
 
@@ -86,7 +86,7 @@ def test_every_row_has_its_event(name, limits, tmp_path):
     stays = analysis.window.holds(analysis.threads.on_start).sum()
     assert trace.on_threads(KINDS.TYPE_SLICE_BEGIN) == stays > 0
     awake = Counter(
-        text for _, event, text in trace.events if trace.path(event.track_uuid)[1:] == ("process",)
+        text for _, event, text in trace.events if trace.path(event.track_uuid)[2:] == ("process",)
     )
     assert awake["awake"] == len(found["episodes"]) > 0
     made = sum(

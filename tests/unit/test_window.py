@@ -78,7 +78,7 @@ def test_times_of_day_are_those_of_the_recording():
     assert later["wakeup_id"].tolist() == rows["wakeup_id"].tolist()[20:]
 
 
-@pytest.mark.parametrize("name", ["requeue", "resync", "ticker"])
+@pytest.mark.parametrize("name", ["requeue", "resync", "ticker", "poller"])
 def test_two_parts_count_what_the_whole_counts(name):
     whole = explain(opened(name)).json()
     parts = [explain(opened(name), None, Limits.parse(*ends)).json()
@@ -100,7 +100,7 @@ def test_two_parts_count_what_the_whole_counts(name):
         )
 
 
-@pytest.mark.parametrize("name", ["requeue", "resync", "ticker"])
+@pytest.mark.parametrize("name", ["requeue", "resync", "ticker", "poller"])
 def test_rows_are_those_of_the_whole_chosen_by_time(name):
     """Nothing is forgotten that happened before: causes and verdicts are the same."""
     whole, analysis = (
