@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from whowoke.analysis import cli as files
+from whowoke.analysis import verbs
 from whowoke.analysis.cli import ErrorsToExitCodes, Force, From, Json, Spans, To, show, tell
 from whowoke.analysis.durations import format_duration, parse_duration, parse_percent
 from whowoke.analysis.errors import UsageError
@@ -231,6 +232,7 @@ def _described(summary: RecordSummary) -> list[str]:
 
 
 files.add_verbs(app)
+verbs.add_verbs(app)
 
 
 def main() -> None:

@@ -126,6 +126,8 @@ class TrackFile:
             annotation.name_iid = self._number(packet, "debug_annotation_names", key)
             if isinstance(value, bool):
                 annotation.bool_value = value
+            elif isinstance(value, int) and value > MAX_NS:
+                annotation.uint_value = value
             elif isinstance(value, int):
                 annotation.int_value = value
             else:

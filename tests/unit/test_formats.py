@@ -9,10 +9,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from tests.unit.captures import rows_of
 from tests.unit.synthetic import Synthetic
-from whowoke.analysis.capture.reader import Capture
+from whowoke.analysis.capture.reader import Capture, CaptureWriter
+from whowoke.analysis.capture.schema import RECORDS
 from whowoke.analysis.model import Analysis
-from whowoke.analysis.output.export import export
+from whowoke.analysis.output.export import EXPORTERS, export
 from whowoke.analysis.output.exporter import Source
 from whowoke.analysis.output.outputs import tables
 from whowoke.analysis.output.results import Results
@@ -122,3 +124,18 @@ def test_what_has_no_stack_has_its_cause(tmp_path):
     assert folded(Source({"wakeups": rows}), tmp_path / "x") == {
         "signal": 1, "signal;main.f": 1, "unknown": 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_a_capture_that_adds_up_to_nothing_is_written_too(name, tmp_path):
+    """Every bit of every field in use, times beyond all reason: as anyone may write a capture."""
+    path = tmp_path / "odd.whowoke"
+    with CaptureWriter(path) as writer:
+        writer.metadata({"pid": -1, "name": ["x"], "command": 7, "clock_monotonic_ns": "x"})
+        for record in RECORDS:
+            rows = rows_of(record, 20)
+            rows["ts_ns"] = rows_of(record, 20, seed=2)["ts_ns"] >> 1
+            writer.records(record, rows)
+    analysis = Analysis(Capture.open(path))
+    paths = export(Source(Results(analysis), analysis), name, tmp_path / "out")
+    assert all(path.exists() for path in paths)
