@@ -37,7 +37,8 @@ def ideals(rows: list[Row]) -> list[str]:
 
 
 def percent(share: float) -> str:
-    """A share in per cent: never a round 100 % that isn't one."""
+    """A share with two digits behind the point."""
+    # Never a round 100 % that isn't one.
     return f"{min(share, 0.9999) if share < 1 else share:.2%}"
 
 

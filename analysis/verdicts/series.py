@@ -30,9 +30,8 @@ def gaps(points: pd.DataFrame) -> pd.DataFrame:
         both = same[1:] & same[:-1] & (gap[:-1] > 0)
         ratio[1:][both] = gap[1:][both] / gap[:-1][both]
     row = points["row"].to_numpy(np.int64)
-    columns = {"cause": cause[1:], "row": row[1:], "gap": gap, "ratio": ratio}
-    found: pd.DataFrame = pd.DataFrame(columns)[same]
-    return found
+    frame = pd.DataFrame({"cause": cause[1:], "row": row[1:], "gap": gap, "ratio": ratio})
+    return pd.DataFrame(frame[same])
 
 
 def gaps_by_cause(points: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The timeline for Perfetto: decoded, and loaded into Perfetto's own query engine."""
 
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -184,3 +185,13 @@ def test_perfettos_own_engine_reads_the_same(name, tmp_path):
     assert process == [{"pid": analysis.capture.metadata["pid"], "name": name}]
     first = found["wakeups"]["time"].min()
     assert str(clocks[0]["at"])[:16] == first.isoformat()[:16], "the time of day is right"
+
+
+def test_the_query_of_the_page_runs(tree, tmp_path):
+    query = re.search(r"```sql\n(.*?)```", (tree / "docs" / "export.md").read_text(), re.DOTALL)[1]
+    data, found, _ = traced("ticker", tmp_path)
+    (rows,) = ask(data, query)
+    assert len(rows) == 10
+    longest = found["episodes"]["idle_before_ns"].max()
+    assert rows[0]["seconds"] == pytest.approx(longest / 1e9)
+    assert {row["ended_by"] for row in rows} <= set(found["wakeups"]["cause"])
