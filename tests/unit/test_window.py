@@ -1,10 +1,12 @@
 """A part of a recording: what is counted in it, with what happened before it still known."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from tests.unit.commands import invoke
 from whowoke.analysis.capture.reader import Capture
 from whowoke.analysis.errors import UsageError
 from whowoke.analysis.model import Analysis
@@ -150,3 +152,11 @@ def test_losses_around_a_part_are_told_apart():
     # What is counted a second behind the end may have been lost in it.
     assert (found.json()["lost"], found.json()["lost_outside"]) == (12, 3)
     assert "and 3 outside of this time" in found.text()
+
+
+def test_the_command_explains_a_part():
+    done = invoke("explain", GOLDEN / "requeue.whowoke", "--from", "4s", "--to", "10s", "--json")
+    assert done.exit_code == 0
+    found = json.loads(done.stdout)
+    assert found == explain(opened(), None, Limits.parse("4s", "10s")).json()
+    assert (found["from_ns"], found["duration_ns"]) == (4 * SECOND, 6 * SECOND)
