@@ -77,13 +77,16 @@ def counts_p(a: Sample, b: Sample) -> float:
 def edges_p(a: Sample, b: Sample, drawn: float = 0.0) -> float:
     """0 where the counts differ by more than where the recordings begin and end can make.
 
-    A period leaves room for one more or one less of each series and recording.
+    A period leaves room for one more of each series and recording, and for two less: of what was
+    set before the recording the cause isn't known.
     """
     if not a.duration_ns or not b.duration_ns:
         return 1.0
-    room = max(a.series, 1) / a.duration_ns + max(b.series, 1) / b.duration_ns
-    room += 2 * drawn * max(a.rate, b.rate)
-    return 0.0 if abs(a.rate - b.rate) > room else 1.0
+    low, high = sorted((a, b), key=lambda side: side.rate)
+    series = max(high.series, 1)
+    room = series / high.duration_ns + 2 * (low.series or series) / low.duration_ns
+    room += 2 * drawn * high.rate
+    return 0.0 if high.rate - low.rate > room else 1.0
 
 
 def gaps_p(a: Sample, b: Sample, drawn: float = 0.0) -> float:

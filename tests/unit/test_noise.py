@@ -109,6 +109,13 @@ def test_where_a_recording_begins_is_no_change(phases):
     assert difference_p(a, periodic(15, 600, 3)) > LEVEL
 
 
+def test_what_was_set_before_a_recording_is_no_change():
+    """Every 15 s, in 20 s: twice in one recording, never in another, whose first is unknown."""
+    twice = periodic(15, 20, 3, 0.2)
+    assert twice.count == 6
+    assert difference_p(twice, sample([], 20)) == difference_p(sample([], 20), twice) == 1
+
+
 def test_another_period_is_a_change_also_when_counts_are_the_same():
     assert difference_p(periodic(15, 60, 3), periodic(14, 60, 3)) < 1e-6
     assert difference_p(periodic(15, 60, 3), periodic(15.01, 60, 3)) > LEVEL
