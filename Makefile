@@ -90,7 +90,8 @@ database:
 	@command -v redis-check-rdb >/dev/null || { $(APT_INSTALL) redis-tools; }
 
 test-tools: database
-	@{ command -v bpftrace && command -v gcc; } >/dev/null || { $(APT_INSTALL) bpftrace gcc libc6-dev; }
+	@{ command -v bpftrace && command -v gcc && command -v node; } >/dev/null || \
+	  { $(APT_INSTALL) bpftrace gcc libc6-dev nodejs; }
 
 VM_TOOLS := vagrant virsh qemu-system-x86_64 qemu-img mmdebstrap extlinux sfdisk mke2fs dnsmasq slirp4netns rsync ssh
 VM_PACKAGES := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils \

@@ -12,9 +12,11 @@ from typing import Annotated
 import typer
 
 from whowoke.analysis import cli as files
-from whowoke.analysis.cli import ErrorsToExitCodes, Force, Json, Spans, show, tell
+from whowoke.analysis import verbs
+from whowoke.analysis.cli import ErrorsToExitCodes, Force, From, Json, Spans, To, show, tell
 from whowoke.analysis.durations import format_duration, parse_duration, parse_percent
 from whowoke.analysis.errors import UsageError
+from whowoke.analysis.window import Limits
 from whowoke.tracer.options import RecordOptions, RecordSummary
 
 EXIT_NOT_SUPPORTED = 3
@@ -79,6 +81,8 @@ def explain(
     output: Output = None,
     force: Force = False,
     spans: Spans = None,
+    start: From = None,
+    end: To = None,
 ) -> None:
     """Say what wakes an operator: from a capture, or recording a running process first.
 
@@ -87,9 +91,9 @@ def explain(
     Example: whowoke explain -p 4242 --period 15s
     """
     files.exclusive(**{"FILE": file, "-p PID": pid})
-    period_ns = parse_duration(period) if period else None
+    period_ns, limits = parse_duration(period) if period else None, Limits.parse(start, end)
     if file is not None:
-        files.explain_file(file, period_ns, as_json, spans)
+        files.explain_file(file, period_ns, as_json, spans, limits)
         return
     with tempfile.TemporaryDirectory(prefix="whowoke-") as folder:
         kept = output or Path(folder) / "capture.whowoke"
@@ -104,7 +108,7 @@ def explain(
         # What was left out, the explanation says itself.
         for line in _described(summary)[len(summary.notes) :] if output else ():
             tell(line)
-        files.explain_file(kept, period_ns, as_json)
+        files.explain_file(kept, period_ns, as_json, limits=limits)
 
 
 @app.command()
@@ -228,6 +232,7 @@ def _described(summary: RecordSummary) -> list[str]:
 
 
 files.add_verbs(app)
+verbs.add_verbs(app)
 
 
 def main() -> None:

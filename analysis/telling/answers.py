@@ -65,12 +65,14 @@ def _head(data: Row) -> list[str]:
     if lost:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in data["losses"].items())
         first += f" ({kinds}): counts are lower bounds"
+    if data["lost_outside"]:
+        first += f" (and {data['lost_outside']:,} outside of this time)"
     share = data["unknown"] / wakeups if wakeups else 0
     first += f"; {data['unknown']:,} unknown ({share:.1%})"
     first += f"; {data['continuations']:,} are answers to its own requests"
     versions = [str(target["go_version"] or "")]
     versions += [f"{path.split('/')[-1]} {v}" for path, v in target["modules"].items()]
-    who = f"{target['name']}, pid {target['pid']}, {format_duration(data['duration_ns'])}"
+    who = f"{target['name']}, pid {target['pid']}, {_lasted(data)}"
     lines = [*wrap(first, 0), *wrap("; ".join([who, ", ".join(filter(None, versions))]), 0)]
     lines += wrap(_reconciles(data), 0)
     if not data["complete"]:
@@ -80,6 +82,14 @@ def _head(data: Row) -> list[str]:
         more = f"not seen: {len(missing) - MANY_MISSING} more, see --json"
         missing = [*missing[:MANY_MISSING], more]
     return [*lines, *(line for what in missing for line in wrap(what, 0))]
+
+
+def _lasted(data: Row) -> str:
+    length, recorded = format_duration(data["duration_ns"]), format_duration(data["recorded_ns"])
+    if data["duration_ns"] == data["recorded_ns"]:
+        return length
+    start = format_duration(data["from_ns"]) if data["from_ns"] else "the start"
+    return f"{length} from {start} on of {recorded}"
 
 
 def _reconciles(data: Row) -> str:

@@ -21,7 +21,7 @@ MAX_STEPS = 200
 PLACES = {"returned": "returned by", "declared": "returned by", "armed": "set in"}
 
 
-@dataclass
+@dataclass(repr=False)
 class Telling:
     """The story of one wake-up: ``text()`` for people, ``json()`` for programs."""
 
@@ -62,6 +62,9 @@ class Telling:
         if len(timed) > MAX_STEPS:
             lines.append(f"{'':>24}and {len(timed) - MAX_STEPS:,} more steps, see --json")
         return "\n".join([*lines, "", *self._meanwhile()])
+
+    def __repr__(self) -> str:
+        return self.text()
 
     # ------------------------------------------------------------ facts
 
@@ -146,13 +149,17 @@ class Telling:
 
 def tell_story(capture: CaptureLike, wakeup_id: int) -> Telling:
     """The story of a wake-up of the table ``wakeups``; UsageError for an id it doesn't have."""
-    analysis = Analysis(capture)
+    return story_of(Analysis(capture), wakeup_id)
+
+
+def story_of(analysis: Analysis, wakeup_id: int) -> Telling:
+    """The same, of a capture that is being analysed."""
     count = len(analysis.base)
     if not 1 <= wakeup_id <= count:
         valid = f"it has 1 to {count}" if count else "it has none at all"
         raise UsageError(
             f"this capture has no wake-up {wakeup_id}",
-            f"{valid}; whowoke export writes a table of them",
+            f"{valid}; whowoke show FILE lists them",
         )
     return Telling(Story(analysis, wakeup_id - 1))
 

@@ -177,15 +177,21 @@ class Wakeups:
 
 
 def ideals(
-    wakeups: Wakeups, episode_of: Rows, spans: pd.DataFrame, start_ns: int, end_ns: int
+    wakeups: Wakeups,
+    episode_of: Rows,
+    spans: pd.DataFrame,
+    window: tuple[int, int],
+    counted: Rows,
 ) -> list[Ideal]:
-    """Each scenario.
+    """Each scenario, between two times.
 
     ``episode_of`` is the row of each wake-up's episode in ``spans`` (``start_ns``, ``end_ns``), -1
-    for none. Without episodes the times are not known; where writes may have been missed it isn't
-    known which events led to some.
+    for none; ``counted`` says which wake-ups are counted. Without episodes the times are not known;
+    where writes may have been missed it isn't known which events led to some.
     """
+    start_ns, end_ns = window
     times = spans[["start_ns", "end_ns"]].to_numpy(np.int64)
+    inside = (times[:, 1] >= start_ns) & (times[:, 0] < end_ns)
     explained = np.zeros(len(times), bool)
     explained[episode_of[episode_of >= 0]] = True
     found = []
@@ -196,8 +202,8 @@ def ideals(
         left = wakeups.left(scenario)
         stays = ~explained
         stays[episode_of[left & (episode_of >= 0)]] = True
-        awake = times[stays].clip(start_ns, end_ns) if len(times) else None
-        found.append(Ideal(scenario, int(left.sum()), awake, start_ns, end_ns))
+        awake = times[stays & inside].clip(start_ns, end_ns) if len(times) else None
+        found.append(Ideal(scenario, int((left & counted).sum()), awake, start_ns, end_ns))
     return found
 
 

@@ -141,7 +141,7 @@ def cause_table(
     wakeup_counts = Counter(cause for row in named.begun for cause in row)
     reconcile_counts = Counter(cause for row in named.reconciles for cause in row)
     numbers = {c: n for n, c in enumerate(dict.fromkeys([*wakeup_counts, *reconcile_counts]))}
-    points = _points(attribution, named, wakeups, numbers, reconcile_counts)
+    points = series_points(attribution, named, wakeups, numbers, reconcile_counts)
     gaps = {row[0]: row[1:] for row in gaps_by_cause(points).itertuples(name=None)}
     facts = _facts(named, wakeups, cpu_ns)
     answers = answer_counts(named)
@@ -255,23 +255,28 @@ def _facts(named: Named, wakeups: pd.DataFrame, cpu_ns: list[int | None]) -> dic
     return facts
 
 
-def _points(
+def series_points(
     attribution: Attribution,
     named: Named,
     wakeups: pd.DataFrame,
-    numbers: dict[Cause, int],
-    reconcile_counts: Counter[Cause],
+    numbers: Mapping[Cause, int],
+    reconcile_counts: Mapping[Cause, int],
 ) -> pd.DataFrame:
-    """What gaps are measured between: reconciles of one object, or wake-ups of one series."""
-    points: list[tuple[int, int, int]] = []
+    """What gaps are measured between: reconciles of one object, or wake-ups of one series.
+
+    Returns ``cause`` (its number), ``series``, ``ts_ns`` and ``row``: the number of the reconcile,
+    where the cause leads to some, else of the wake-up, from 1.
+    """
+    points: list[tuple[int, int, int, int]] = []
     ids: dict[object, int] = {}
     reconciles = attribution.operations.reconciles
-    for reconcile, causes in zip(reconciles, named.reconciles, strict=True):
+    pairs = zip(reconciles, named.reconciles, strict=True)
+    for row, (reconcile, causes) in enumerate(pairs, 1):
         series = ids.setdefault(reconcile.key, len(ids))
-        points += [(numbers[cause], series, reconcile.start_ns) for cause in causes]
-    for name, ts, causes in zip(
-        _series(wakeups), wakeups["ts_ns"].tolist(), named.begun, strict=True
-    ):
+        points += [(numbers[cause], series, reconcile.start_ns, row) for cause in causes]
+    times = wakeups["ts_ns"].tolist()
+    found = zip(_series(wakeups), times, named.begun, strict=True)
+    for row, (name, ts, causes) in enumerate(found, 1):
         series = ids.setdefault(name, len(ids))
-        points += [(numbers[c], series, ts) for c in causes if not reconcile_counts[c]]
-    return pd.DataFrame(points, columns=["cause", "series", "ts_ns"])
+        points += [(numbers[c], series, ts, row) for c in causes if not reconcile_counts[c]]
+    return pd.DataFrame(points, columns=["cause", "series", "ts_ns", "row"])
