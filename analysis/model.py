@@ -23,6 +23,7 @@ from whowoke.analysis.verdicts.listeners import listeners
 from whowoke.analysis.verdicts.reasons import Evidence, Reasoned, load_reasons, reason
 from whowoke.analysis.verdicts.tallies import Named, all_causes, cause_table, name_all
 from whowoke.analysis.verdicts.things import load
+from whowoke.analysis.waking.calls import syscalls
 from whowoke.analysis.waking.chains import Chains, follow
 from whowoke.analysis.waking.peers import Peers
 from whowoke.analysis.waking.threads import Threads, episode_at, episodes, load_threads
@@ -61,6 +62,11 @@ class Analysis:
     def peers(self) -> Peers:
         """Who is at the other end of each descriptor."""
         return Peers(self.capture)
+
+    @cached_property
+    def calls(self) -> pd.DataFrame:
+        """The table ``syscalls``."""
+        return syscalls(self.capture, self.peers)
 
     @cached_property
     def chains(self) -> Chains:

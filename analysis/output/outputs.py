@@ -13,7 +13,6 @@ from whowoke.analysis.rules.frames import CaptureLike
 from whowoke.analysis.tables.columns import INT, TEXT
 from whowoke.analysis.tables.nullable import ids, integers, nullable, unless_missing
 from whowoke.analysis.tables.shape import TABLE_BY_NAME, TABLES, conform, utc_times
-from whowoke.analysis.waking.calls import syscalls
 from whowoke.analysis.waking.chains import COUNTED_NS
 from whowoke.analysis.waking.threads import episode_at
 
@@ -237,7 +236,7 @@ def stack_rows(analysis: Analysis) -> pd.DataFrame:
 BUILDERS: dict[str, Callable[[Analysis], pd.DataFrame]] = {
     "wakeups": wakeup_rows,
     "thread_wakeups": thread_rows,
-    "syscalls": lambda analysis: syscalls(analysis.capture, analysis.peers),
+    "syscalls": lambda analysis: analysis.calls,
     "episodes": episode_rows,
     "queue": queue_rows,
     "reconciles": reconcile_rows,

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from whowoke.analysis.durations import format_duration
 from whowoke.analysis.rules.causes import BEFORE
 from whowoke.analysis.telling import findings, outlook
-from whowoke.analysis.telling.words import WIDTH, Row, listed, many, wrap
-from whowoke.analysis.verdicts.series import REGULAR_JITTER
+from whowoke.analysis.telling.words import WIDTH, Row, cause_name, listed, many, rhythm, wrap
 
 INDENT = 30
 LINES = 40
@@ -49,7 +48,7 @@ def _answers(data: Row, detail: int) -> list[str]:
     lines += [f"1. WHY DOES IT WAKE{about}?{_reference(data)}", *_why(data, detail)]
     lines += ["2. WHAT DOES IT CHECK?", *findings.checks(data)]
     lines += ["3. IS THERE AN EVENT FOR IT?", *findings.events(data)]
-    lines += ["4. WAS IT NEEDED?", *_needed(data, detail)]
+    lines += ["4. WAS IT NEEDED?", *needed(data, detail)]
     lines += ["5. WHERE IS THE LOGIC?", *_logic(data, MANY_STARTING if detail else FEW_STARTING)]
     lines += outlook.ideals(data["ideals"])
     lines += ["WHAT WOULD CHANGE IT"]
@@ -117,7 +116,7 @@ def _why(data: Row, detail: int) -> list[str]:
     told = set()
     shown = MANY_STARTING if detail else FEW_STARTING
     for row in starting[:shown]:
-        lines += _cause(many(row["reconciles"], "reconcile"), row, _name(row))
+        lines += _cause(many(row["reconciles"], "reconcile"), row, cause_name(row))
         if row["explanation"] not in told:
             lines += wrap(row["explanation"], INDENT)
         told.add(row["explanation"])
@@ -138,7 +137,9 @@ def _waking(rows: list[Row], data: Row, detail: int) -> list[str]:
         return wrap(f"What starts no reconcile: {_briefly(rows, 'wakeups')}", 2)
     lines = [f"  {only}"]
     for row in rows[:detail]:
-        explained = f"{_name(row)}: {row['explanation']}" if row["explanation"] else _name(row)
+        explained = (
+            f"{cause_name(row)}: {row['explanation']}" if row["explanation"] else cause_name(row)
+        )
         lines += _cause(f"{row['wakeups']:,}", row, explained)
     rest = rows[detail:]
     return lines + (wrap(f"and {_briefly(rest, 'wakeups')}", 2) if rest else [])
@@ -147,39 +148,24 @@ def _waking(rows: list[Row], data: Row, detail: int) -> list[str]:
 def _cause(count: str, row: Row, text: str) -> list[str]:
     """Count, rhythm and what it is, in one line or two."""
     mark = f" [{row['wakeup_id']}]" if row["wakeup_id"] else ""
-    head = f"{count:>14}  {_rhythm(row):<12}  "
+    head = f"{count:>14}  {rhythm(row):<12}  "
     found = textwrap.wrap(
         text + mark, WIDTH - len(head), max_lines=2, placeholder=f" …{mark}", break_on_hyphens=False
     )
     return [head + found[0], *(" " * len(head) + line for line in found[1:])]
 
 
-def _name(row: Row) -> str:
-    about = f" of {row['subject']}" if row["subject"] else ""
-    whose = f", controller {row['controller']}" if row["controller"] else ""
-    if row["origin"] == "unknown":
-        return f"unknown{', ' + row['subject'] if row['subject'] else ''}{whose}"
-    return f"{row['cause']}{about}{whose}"
-
-
-def _rhythm(row: Row) -> str:
-    if row["median_gap_ns"] is None:
-        return ""
-    gap = format_duration(row["median_gap_ns"])
-    steady = row["jitter_ns"] < REGULAR_JITTER * row["median_gap_ns"]
-    return f"every {gap}" if row["schedule"] and steady else f"{gap} apart"
-
-
 def _briefly(rows: list[Row], of: str) -> str:
     """Causes by name, with count and rhythm."""
-    names = [f"{row[of]:,} {row['cause']} {_rhythm(row)}".rstrip() for row in rows]
+    names = [f"{row[of]:,} {row['cause']} {rhythm(row)}".rstrip() for row in rows]
     return f"{many(sum(row[of] for row in rows), NOUNS[of])}: {listed(names, MANY_BRIEF)}."
 
 
 # ---------------------------------------------------------------- 4
 
 
-def _needed(data: Row, detail: int) -> list[str]:
+def needed(data: Row, detail: int = 3) -> list[str]:
+    """How many reconciles were for nothing, and why."""
     redundancy = data["redundancy"]
     total = redundancy["reconciles"]
     if not total:
@@ -224,14 +210,8 @@ def _logic(data: Row, shown: int) -> list[str]:
     own = [row for row in data["causes"] if row["module"] == "operator"]
     known = [row for row in starting or own or data["causes"][:1] if row["function"]]
     for row in known[:shown]:
-        owner = OWNERS.get(row["module"] or "", row["module"] or "")
-        owner = "" if row["api_server"] == "sends" else owner
-        parts = filter(None, [owner, PARTS.get(row["api_server"] or "", "")])
-        places = decided.setdefault(f"{row['cause']}: {'; '.join(parts)}", [])
-        # The path of the package is in the location too.
-        function = row["function"].rsplit("/", 1)[-1]
-        where = f"{PLACES.get(row['location_kind'], 'in')} {function}"
-        where += f" at {row['location']}" if row["location"] else ""
+        places = decided.setdefault(f"{row['cause']}: {decider(row)}", [])
+        where = whereabouts(row)
         if where not in places and row["api_server"] != "sends":
             places.append(where)
     lines = []
@@ -239,3 +219,18 @@ def _logic(data: Row, shown: int) -> list[str]:
         lines += wrap(f"{head}{':' if places else '.'}", 2)
         lines += [line for place in places for line in wrap(place, 5)]
     return lines or ["  Not known."]
+
+
+def decider(row: Row) -> str:
+    """Whose code decides on a cause, and the API server's part in it."""
+    owner = OWNERS.get(row["module"] or "", row["module"] or "")
+    owner = "" if row["api_server"] == "sends" else owner
+    return "; ".join(filter(None, [owner, PARTS.get(row["api_server"] or "", "")]))
+
+
+def whereabouts(row: Row) -> str:
+    """The function and the line of a cause, and what that line is."""
+    # The path of the package is in the location too.
+    function = row["function"].rsplit("/", 1)[-1]
+    where = f"{PLACES.get(row['location_kind'], 'in')} {function}"
+    return f"{where} at {row['location']}" if row["location"] else where

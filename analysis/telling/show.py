@@ -26,6 +26,8 @@ class Telling:
     """The story of one wake-up: ``text()`` for people, ``json()`` for programs."""
 
     story: Story
+    rows: pd.DataFrame | None = None
+    """The table ``wakeups``, where the caller has it already."""
 
     def json(self) -> dict[str, Any]:
         """Everything as data; times are nanoseconds of CLOCK_MONOTONIC, None is not known.
@@ -50,18 +52,32 @@ class Telling:
 
     def text(self) -> str:
         """A head, a line or more for each step with the times, and what went on meanwhile."""
-        lines = [*self._head(), "", f"{'from start':>12}{'from step':>12}"]
-        sentences = Sentences()
-        timed = list(self._timed())
-        for step, start, since in timed[:MAX_STEPS]:
-            first, *more = sentences.of(step)
-            total = format_duration(start) if start else "0"
-            delta = f"+{format_duration(since)}" if since else ""
-            lines.append(f"{total:>12}{delta:>12}  {first}")
+        told = self.told()
+        lines = [*told["head"], "", f"{'from start':>12}{'from step':>12}"]
+        for step in told["steps"][:MAX_STEPS]:
+            first, *more = step["lines"]
+            lines.append(f"{step['start']:>12}{step['since']:>12}  {first}")
             lines += [f"{'':>26}{line}" for line in more]
-        if len(timed) > MAX_STEPS:
-            lines.append(f"{'':>24}and {len(timed) - MAX_STEPS:,} more steps, see --json")
-        return "\n".join([*lines, "", *self._meanwhile()])
+        if len(told["steps"]) > MAX_STEPS:
+            lines.append(f"{'':>24}and {len(told['steps']) - MAX_STEPS:,} more steps, see --json")
+        return "\n".join([*lines, "", *told["meanwhile"]])
+
+    def told(self) -> dict[str, Any]:
+        """The words of ``text``: ``head``, ``steps`` and ``meanwhile``.
+
+        Each step has ``kind``, the times as texts (``start``, ``since``) and ``lines``.
+        """
+        sentences = Sentences()
+        steps = [
+            {
+                "kind": step.kind,
+                "start": format_duration(start) if start else "0",
+                "since": f"+{format_duration(since)}" if since else "",
+                "lines": sentences.of(step),
+            }
+            for step, start, since in self._timed()
+        ]
+        return {"head": self._head(), "steps": steps, "meanwhile": self._meanwhile()}
 
     def __repr__(self) -> str:
         return self.text()
@@ -81,8 +97,10 @@ class Telling:
         return head | {"goroutine_id": step.goroutine_id} | step.facts
 
     def _wakeup(self) -> dict[str, Any]:
-        table = conform(WAKEUPS, wakeup_rows(self.story.analysis))
-        row = table.iloc[self.story.number].to_dict()
+        rows = self.rows
+        if rows is None:
+            rows = conform(WAKEUPS, wakeup_rows(self.story.analysis))
+        row = rows.iloc[self.story.number].to_dict()
         return {str(name): _plain(value) for name, value in row.items()}
 
     # ------------------------------------------------------------ words

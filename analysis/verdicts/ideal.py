@@ -45,12 +45,24 @@ class Ideal:
         gaps = self._gaps()
         return None if gaps is None else int(gaps.max(initial=0))
 
+    def longest_sleep(self) -> tuple[int, int] | None:
+        """Start and end of the longest time without any work."""
+        gaps = self._gaps()
+        if gaps is None or self.awake is None:
+            return None
+        start, end = self._edges(self.awake)[int(gaps.argmax())].tolist()
+        return start, max(start, end)
+
     def _gaps(self) -> Rows | None:
         if self.awake is None:
             return None
-        edges = np.r_[self.start_ns, self.awake.ravel(), self.end_ns].reshape(-1, 2)
+        edges = self._edges(self.awake)
         gaps: Rows = np.maximum(edges[:, 1] - edges[:, 0], 0)
         return gaps
+
+    def _edges(self, awake: Rows) -> Rows:
+        edges: Rows = np.r_[self.start_ns, awake.ravel(), self.end_ns].reshape(-1, 2)
+        return edges
 
     def bar(self, columns: int) -> str:
         """The recorded time from left to right: awake where there was any work."""
