@@ -92,6 +92,7 @@ database:
 test-tools: database
 	@{ command -v bpftrace && command -v gcc && command -v node; } >/dev/null || \
 	  { $(APT_INSTALL) bpftrace gcc libc6-dev nodejs; }
+	@command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }
 
 VM_TOOLS := vagrant virsh qemu-system-x86_64 qemu-img mmdebstrap extlinux sfdisk mke2fs dnsmasq slirp4netns rsync ssh
 VM_PACKAGES := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils \

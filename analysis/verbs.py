@@ -73,6 +73,43 @@ def export(
     check_complete(capture)
 
 
+def report(
+    file: File,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE.html", help="Where to; else beside FILE."),
+    ] = None,
+    force: Force = False,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Replace names of objects and hosts.")
+    ] = False,
+    source_path: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="The target's source, for its lines; repeatable."),
+    ] = None,
+    start: From = None,
+    end: To = None,
+    spans: Spans = None,
+) -> None:
+    """Write a page to look at: the answer, timeline, gaps, tables and evidence, offline.
+
+    Example: whowoke report op-4242.whowoke -o op.html
+    """
+    from whowoke.analysis.page import report as pages
+
+    limits = Limits.parse(start, end)
+    output = output or pages.default_output(file)
+    pages.check(output, file, force)
+    capture = open_capture(file, spans)
+    with progress(f"making a page of {file}"):
+        made = pages.make(capture, source_path or (), redact, limits)
+    pages.write(made, output)
+    tell(f"wrote {output} ({len(made.text) / 1e6:.1f} MB)")
+    if made.left:
+        tell(f"not replaced, for the page has these words of its own: {', '.join(made.left)}")
+    check_complete(capture)
+
+
 def diff(
     before: Annotated[
         Path, typer.Argument(metavar="A", help="The capture before.", show_default=False)
@@ -130,4 +167,5 @@ def _end_diff(judged: "Sequence[tuple[Condition, bool | None]]") -> None:
 def add_verbs(app: typer.Typer) -> None:
     """Mount them."""
     app.command()(export)
+    app.command()(report)
     app.command()(diff)

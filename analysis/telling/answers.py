@@ -71,7 +71,7 @@ def _head(data: Row) -> list[str]:
     first += f"; {data['continuations']:,} are answers to its own requests"
     versions = [str(target["go_version"] or "")]
     versions += [f"{path.split('/')[-1]} {v}" for path, v in target["modules"].items()]
-    who = f"{target['name']}, pid {target['pid']}, {_lasted(data)}"
+    who = f"{target['name']}, pid {target['pid']}, {lasted(data)}"
     lines = [*wrap(first, 0), *wrap("; ".join([who, ", ".join(filter(None, versions))]), 0)]
     lines += wrap(_reconciles(data), 0)
     if not data["complete"]:
@@ -83,7 +83,8 @@ def _head(data: Row) -> list[str]:
     return [*lines, *(line for what in missing for line in wrap(what, 0))]
 
 
-def _lasted(data: Row) -> str:
+def lasted(data: Row) -> str:
+    """How long what is counted lasted, and of what it is a part."""
     length, recorded = format_duration(data["duration_ns"]), format_duration(data["recorded_ns"])
     if data["duration_ns"] == data["recorded_ns"]:
         return length
