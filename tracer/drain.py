@@ -46,7 +46,7 @@ class Drain:
         if now_ns - self._counted_ns >= COUNT_INTERVAL_NS:
             self._counted_ns = now_ns
             self._count(now_ns, self._budget.check(now_ns))
-            self._writer.flush()
+            self._writer.flush_old()
 
     def _drain(self) -> None:
         batches = [(name, self._engine.rings[name].drain()) for name in ("threads", "go")]

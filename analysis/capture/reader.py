@@ -7,7 +7,7 @@ anyone, so what doesn't add up is skipped with a note, and sizes are checked bef
 import os
 import stat
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -32,6 +32,10 @@ MAX_TEXT_BYTES = 64 << 20
 MAX_RECORD_BYTES = 2 << 30
 MAX_LOG_BYTES = 128 << 20
 MAX_NOTES = 20
+# Several steps ask for the same records: results up to this size are remembered.
+REMEMBERED_BYTES = 4 << 20
+
+Keep = Callable[[np.ndarray], np.ndarray]
 
 
 class Capture:
@@ -56,6 +60,7 @@ class Capture:
         self._logs: list[tuple[int, ChunkHeader]] = []
         self._losses: list[Loss] = []
         self._chunks: dict[int, list[tuple[int, ChunkHeader]]] = {}
+        self._remembered: dict[tuple[str, Keep | None], np.ndarray] = {}
         self._fd = fd
         self.close = weakref.finalize(self, os.close, fd)
         self.size = os.fstat(fd).st_size
@@ -98,29 +103,48 @@ class Capture:
         names = [schema.RECORD_BY_KIND[kind].name for kind in sorted(self._chunks)]
         return {name: len(self.records(name)) for name in names}
 
-    def records(self, name: str) -> np.ndarray:
+    def records(self, name: str, keep: Keep | None = None) -> np.ndarray:
         """All rows of a record kind by its name, with its named fields, sorted by ``ts_ns``.
 
-        Empty if there are none. WhowokeError where they need more than ``MAX_RECORD_BYTES``.
+        With ``keep``, which says of rows which are wanted, only those; a part of the file is in
+        memory at a time then. Empty if there are none. WhowokeError where they need more than
+        ``MAX_RECORD_BYTES``.
         """
-        record = schema.RECORD_BY_NAME[name]
-        found = self._chunks.get(record.kind, [])
-        if sum(header.raw_length for _, header in found) > MAX_RECORD_BYTES:
-            raise WhowokeError(
-                f"{self.path} has more than {MAX_RECORD_BYTES >> 30} GiB of {name} records",
-                "record for a shorter time",
-            )
-        parts = [np.zeros(0, chunks.stored_dtype(record))]
-        for offset, header in found:
-            try:
-                parts.append(chunks.decode_rows(record, self._read(offset, header)))
-            except ChunkError as err:
-                self._note(f"{name} records at byte {offset} are skipped: {err}")
-        rows = np.concatenate(parts)
-        times = rows["ts_ns"]
+        if (name, keep) in self._remembered:
+            return self._remembered[name, keep]
+        parts, size = [np.zeros(0, chunks.stored_dtype(schema.RECORD_BY_NAME[name]))], 0
+        for _, rows in self.parts(name):
+            parts.append(rows if keep is None else rows[keep(rows)])
+            size += parts[-1].nbytes
+            if size > MAX_RECORD_BYTES:
+                raise WhowokeError(
+                    f"{self.path} has more than {MAX_RECORD_BYTES >> 30} GiB of {name} records",
+                    "record for a shorter time",
+                )
+        found = np.concatenate(parts)
+        times = found["ts_ns"]
         if np.any(times[1:] < times[:-1]):
-            rows = rows[np.argsort(times, kind="stable")]
-        return rows
+            found = found[np.argsort(times, kind="stable")]
+        if found.nbytes <= REMEMBERED_BYTES:
+            found.flags.writeable = False
+            self._remembered[name, keep] = found
+        return found
+
+    def parts(self, *names: str) -> Iterator[tuple[str, np.ndarray]]:
+        """Rows of record kinds, a chunk at a time, in the order of the file: nearly that of time.
+
+        Each part comes with its kind's name.
+        """
+        kinds = [schema.RECORD_BY_NAME[name].kind for name in names]
+        found = [(at, kind) for kind in kinds for at in self._chunks.get(kind, [])]
+        for (offset, header), kind in sorted(found):
+            record = schema.RECORD_BY_KIND[kind]
+            try:
+                rows = chunks.decode_rows(record, self._read(offset, header))
+            except ChunkError as err:
+                self._note(f"{record.name} records at byte {offset} are skipped: {err}")
+                continue
+            yield record.name, rows
 
     def logs(self) -> Iterator[bytes]:
         """Whole lines of the logs that were followed, a part at a time."""

@@ -19,7 +19,14 @@ from whowoke.analysis.capture.chunks import Frame, Kind, Loss
 from whowoke.analysis.errors import PermissionDeniedError, UsageError, WhowokeError
 
 ROWS_PER_CHUNK = 32768
-FLUSH_AGE_S = 1.0
+# A long recording of a quiet process would be millions of chunks of a few rows: of 24 hours 1.0 M,
+# and 346 MB. What a crash loses at most is a hundredth of the recording, and never more than 10 s.
+MIN_AGE_S, MAX_AGE_S, AGE_SHARE = 1.0, 10.0, 0.01
+
+
+def flush_age_s(recorded_s: float) -> float:
+    """How long rows may be gathered, by how long the recording lasts already."""
+    return min(max(MIN_AGE_S, AGE_SHARE * recorded_s), MAX_AGE_S)
 
 
 def sudo_owner() -> tuple[int, int] | None:
@@ -34,10 +41,10 @@ def sudo_owner() -> tuple[int, int] | None:
 class CaptureWriter:
     """Writes a new capture, mode 0600, each chunk with one write.
 
-    Rows are gathered for ``FLUSH_AGE_S`` seconds or ``ROWS_PER_CHUNK`` rows a kind, whichever
-    comes first; all else is written at once. So write strings, stacks and symbols before the rows
-    that need them. With ``force`` the old file stays until the first rows are written. Leaving the
-    ``with`` block by an exception leaves out the end mark, and the file if it has no rows.
+    Rows are gathered for ``flush_age_s`` or ``ROWS_PER_CHUNK`` rows a kind, whichever comes first;
+    all else is written at once. So write strings, stacks and symbols before the rows that need
+    them. With ``force`` the old file stays until the first rows are written. Leaving the ``with``
+    block by an exception leaves out the end mark, and the file if it has no rows.
 
     Raises UsageError where the file exists (without ``force``) or cannot be made there,
     PermissionDeniedError, and WhowokeError where a write fails, a full disk for one; the file then
@@ -50,6 +57,7 @@ class CaptureWriter:
         self.path = Path(path)
         self._compressor = zstandard.ZstdCompressor(level=3)
         self._pending: dict[int, list[np.ndarray]] = {}
+        self._began = time.monotonic()
         self._oldest: float | None = None
         self._end = 0
         self._failed = False
@@ -119,9 +127,13 @@ class CaptureWriter:
             pending.append(rows[start : start + ROWS_PER_CHUNK].copy())
             if sum(len(part) for part in pending) >= ROWS_PER_CHUNK:
                 self._flush_kind(record.kind)
+        self._oldest = time.monotonic() if self._oldest is None else self._oldest
+        self.flush_old()
+
+    def flush_old(self) -> None:
+        """Write the rows gathered so far if they were long enough."""
         now = time.monotonic()
-        self._oldest = now if self._oldest is None else self._oldest
-        if now - self._oldest >= FLUSH_AGE_S:
+        if self._oldest is not None and now - self._oldest >= flush_age_s(now - self._began):
             self.flush()
 
     def flush(self) -> None:
