@@ -122,7 +122,7 @@ class Attribution:
 
     def _waiting(self, number: int) -> Place:
         """Where the operator's goroutine waited that a wake-up made runnable in the end."""
-        for stack, start, _ in self._readied(number):
+        for stack, start, _ in self.chains.readied(number):
             if own := self.code.owned_by("operator", self.code.stack(stack, start)):
                 return place(own, "waiting")
         return NOWHERE
@@ -148,7 +148,7 @@ class Attribution:
         own_function = self.sightings.rows[number]["function"]
         if self._is_blind(number) or not (own_function or self.sightings.is_relay(number)):
             return []
-        stacks = {self.code.stack(*key[:2]) for key in self._readied(number)}
+        stacks = {self.code.stack(*key[:2]) for key in self.chains.readied(number)}
         # A connection's own goroutines hear of every deadline and tell nothing of whose it was.
         told = [stack for stack in stacks if self.code.outside_std(stack)]
         found = {self.sightings.by_stack(number, stack) for stack in told}
@@ -162,10 +162,6 @@ class Attribution:
     def _is_blind(self, number: int) -> bool:
         activation = self.chains.direct.get(number)
         return activation is not None and self.chains.is_blind(activation)
-
-    def _readied(self, number: int) -> list[tuple[int, int, int]]:
-        activation = self.chains.direct.get(number)
-        return activation.readied if activation else []
 
     # ------------------------------------------------------------ delayed items
 

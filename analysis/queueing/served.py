@@ -46,8 +46,7 @@ class Served:
             self._of_goroutine.setdefault(goid, []).append(request)
 
     def _readied(self, wakeup: int) -> list[int]:
-        activation = self._chains.direct.get(wakeup)
-        return [goid for _, _, goid in activation.readied] if activation else []
+        return [goid for _, _, goid in self._chains.readied(wakeup)]
 
     def causes(self, wakeup: int) -> list[Cause]:
         """What was served by, before or after a wake-up of a connection; empty if it isn't known.

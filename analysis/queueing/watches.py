@@ -58,22 +58,19 @@ class Watches:
 
     # ------------------------------------------------------------ streams
 
-    def _readied(self, wakeup: int) -> list[tuple[int, int, int]]:
-        activation = self._chains.direct.get(wakeup)
-        return activation.readied if activation else []
-
     def streams(self, wakeup: int) -> list[int]:
         """The goroutines of watch streams that a wake-up made runnable."""
         return [
             goid
-            for stack, start, goid in self._readied(wakeup)
+            for stack, start, goid in self._chains.readied(wakeup)
             if self._rules.waits_for(self._code.stack(stack, start)) == "stream"
         ]
 
     @cached_property
     def _place(self) -> Place:
         """Where watch streams wait."""
-        stacks = {key[:2] for number in self._chains.direct for key in self._readied(number)}
+        chains = self._chains
+        stacks = {key[:2] for number in chains.direct for key in chains.readied(number)}
         frames = [frame for key in sorted(stacks) for frame in self._code.stack(*key)]
         for pattern in self._rules.waits["stream"]:
             for frame in frames:
@@ -90,8 +87,8 @@ class Watches:
         for goid, events in self._of_stream.items():
             found[goid] = {e.type_name for e in events if e.kind in (*CHANGES, "BOOKMARK")} - {""}
         streams = dict(found)
-        for goid, followed in self._chains.streams.items():
-            for stream in set(followed) - {0, goid}:
+        for goid, followed in self._chains.history.streams():
+            for stream in followed - {0, goid}:
                 found.setdefault(goid, set()).update(streams.get(stream, set()))
         return {goid: next(iter(types)) for goid, types in found.items() if len(types) == 1}
 

@@ -5,6 +5,7 @@ import pandas as pd
 
 from whowoke.analysis.rules.frames import CaptureLike, Code, Rows, matches_any
 from whowoke.analysis.rules.lookup import MISSING, last_before
+from whowoke.analysis.waking.peers import telling
 
 SLEEP_CALLBACK = "runtime.goroutineReady"
 FORCED_GC = 1
@@ -99,7 +100,7 @@ def _signals(capture: CaptureLike) -> pd.DataFrame:
         "kind": np.full(len(rows), "signal", object),
         "tid": rows["tid"],
         "number": rows["number"],
-        "goid": _signal_loop(capture.records("syscall"), rows["ts_ns"].astype(np.int64)),
+        "goid": _signal_loop(capture.records("syscall", telling), rows["ts_ns"].astype(np.int64)),
     }
     return pd.DataFrame(columns, columns=list(COLUMNS))
 
