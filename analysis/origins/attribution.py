@@ -25,15 +25,23 @@ LISTING, RESYNC = "informer.relist", "informer.resync"
 BY_OTHERS = ("queue", "served")
 
 
-@dataclass
+@dataclass(slots=True)
 class Seen:
-    """One wake-up as the rules see it: ``begun`` are its causes, ``answered`` whose requests."""
+    """One wake-up as the rules see it: ``begun`` are its causes, ``answered`` whose requests.
+
+    Wake-ups that are alike share one: it isn't changed once it is decided.
+    """
 
     rule: Rule | None
     place: Place
     begun: list[Cause] = field(default_factory=list)
     answered: list[int | None] = field(default_factory=list)
     evidence: str = "none"
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """All of it."""
+        return id(self.rule), self.place, tuple(self.begun), tuple(self.answered), self.evidence
 
     @property
     def has_own_place(self) -> bool:
@@ -60,7 +68,8 @@ class Attribution:
         self.served = Served(capture, rules, chains, wakeups)
         self.sightings = Sightings(wakeups, code, rules, self.watches.type_of, peers)
         self._delays = Delays(operations.queues.adds)
-        self._seen: dict[int, Seen] = {}
+        self._seen: list[Seen | None] = [None] * len(wakeups)
+        self._alike: dict[tuple[object, ...], Seen] = {}
         self._adds: dict[int, list[Cause]] = {}
         self._resync_by_goid: dict[int, Cause] = {}
 
@@ -68,14 +77,16 @@ class Attribution:
 
     def seen(self, number: int) -> Seen:
         """What one wake-up is, without the controllers that it led to."""
-        if number not in self._seen:
+        seen = self._seen[number]
+        if seen is None:
             seen = Seen(*self.sightings.classify(number))
             seen.answered = self._answered(number)
             # Records that make no sense may ask for this one again: they find it undecided.
             self._seen[number] = seen
             self._decide(number, seen)
             self._before(number, seen)
-        return self._seen[number]
+            self._seen[number] = seen = self._alike.setdefault(seen.key, seen)
+        return seen
 
     def _answered(self, number: int) -> list[int | None]:
         """Whose requests a wake-up answers; the end of a request alone, if it is not a watch's."""
@@ -132,7 +143,7 @@ class Attribution:
         if None in seen.answered and not self._is_blind(number):
             rule = self.rules.event("answer_before")
             subject = self.sightings.peer(number)
-            seen.begun.append(Cause(rule.origin, rule.cause, subject, "", *seen.place))
+            seen.begun = [*seen.begun, Cause(rule.origin, rule.cause, subject, "", *seen.place)]
             seen.answered = [a for a in seen.answered if a is not None]
 
     def _of_armer(self, number: int) -> list[Cause]:
@@ -272,11 +283,9 @@ class Attribution:
     def _resyncs(self) -> tuple[list[int], list[Cause]]:
         rule = self.rules.event("informer_resync")
         times, causes = [], []
-        for number, row in enumerate(self.sightings.rows):
-            found = self.sightings.classify(number)[0]
-            if found is not None and (found.origin, found.cause) == (rule.origin, rule.cause):
-                times.append(row["ts_ns"])
-                causes.append(self.seen(number).begun[0])
+        for number in self.sightings.of_cause(rule.origin, rule.cause):
+            times.append(self.sightings.rows[number]["ts_ns"])
+            causes.append(self.seen(number).begun[0])
         return times, causes
 
     def _latest_resync(self, ts_ns: int) -> Cause | None:

@@ -39,6 +39,7 @@ class Watches:
     ) -> None:
         self._rules, self._chains, self._strings = rules, chains, capture.strings
         self._code, self._resync_types = code, resync_types
+        self._is_of_stream: dict[tuple[int, int], bool] = {}
         self._of_wakeup: dict[int, list[Event]] = {}
         self._of_stream: dict[int, list[Event]] = {}
         self._of_key: dict[tuple[int, int], list[Event]] = {}
@@ -63,14 +64,20 @@ class Watches:
         return [
             goid
             for stack, start, goid in self._chains.readied(wakeup)
-            if self._rules.waits_for(self._code.stack(stack, start)) == "stream"
+            if self._is_stream(stack, start)
         ]
+
+    def _is_stream(self, stack: int, start: int) -> bool:
+        if (stack, start) not in self._is_of_stream:
+            wait = self._rules.waits_for(self._code.stack(stack, start))
+            self._is_of_stream[stack, start] = wait == "stream"
+        return self._is_of_stream[stack, start]
 
     @cached_property
     def _place(self) -> Place:
         """Where watch streams wait."""
         chains = self._chains
-        stacks = {key[:2] for number in chains.direct for key in chains.readied(number)}
+        stacks = {key[:2] for keys in chains.direct.readied.values() for key in keys}
         frames = [frame for key in sorted(stacks) for frame in self._code.stack(*key)]
         for pattern in self._rules.waits["stream"]:
             for frame in frames:

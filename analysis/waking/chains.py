@@ -10,7 +10,7 @@ import pandas as pd
 
 from whowoke.analysis.rules.causes import Rules
 from whowoke.analysis.rules.frames import CaptureLike, Code, Rows
-from whowoke.analysis.waking.history import History
+from whowoke.analysis.waking.history import Activation, Activations, History, Readied
 from whowoke.analysis.waking.peers import Peers
 
 # From a timer's expiry to the ready of the goroutine that it wakes: microseconds, on one thread.
@@ -34,21 +34,7 @@ COUNTED_NS = 1_200_000_000
 FOREVER = 1 << 62
 BLOCK = 10_000
 
-Readied = tuple[int, int, int]
 Event = tuple[int, ...]
-
-
-@dataclass(slots=True)
-class Activation:
-    """What a goroutine did from one wake-up to the next: ``end_ns`` is when it was woken again.
-
-    ``readied`` has stack, start function and id of each goroutine that it made runnable.
-    """
-
-    goid: int
-    start_ns: int
-    end_ns: int
-    readied: tuple[Readied, ...] = ()
 
 
 @dataclass
@@ -62,7 +48,7 @@ class Chains:
     """
 
     history: History = field(default_factory=History)
-    direct: dict[int, Activation] = field(default_factory=dict)
+    direct: Activations = field(default_factory=Activations)
     answers: dict[int, list[int | None]] = field(default_factory=dict)
     ended: dict[int, list[int | None]] = field(default_factory=dict)
     children: dict[int, list[int]] = field(default_factory=dict)
@@ -88,23 +74,22 @@ class Chains:
 
     def readied(self, wakeup: int) -> tuple[Readied, ...]:
         """Stack, start function and id of each goroutine that a wake-up's one made runnable."""
-        activation = self.direct.get(wakeup)
-        return activation.readied if activation else ()
+        return self.direct.readied.get(wakeup, ())
 
 
 class _Walk:
     """The pass: who is woken takes the waker's cause, but for locks and answers."""
 
     def __init__(self, wakeups: pd.DataFrame, code: Code, rules: Rules, peers: Peers) -> None:
-        self.chains = Chains()
+        self.chains = Chains(direct=Activations(len(wakeups)))
         self._peers = peers
         self._code = code
         self._rules = rules
         self._descriptor: list[bool] = (wakeups["kind"] == "descriptor").tolist()
-        self._fd: list[tuple[int, int]] = list(zip(wakeups["fd"], wakeups["mode"], strict=True))
+        self._fd, self._mode = wakeups["fd"].to_numpy(), wakeups["mode"].to_numpy()
         self._current: dict[int, int | None] = {}
         self._stream: dict[int, int] = {}
-        self._serving: dict[int, Activation] = {}
+        self._serving: dict[int, int] = {}
         self._woken_by_timer: dict[int, tuple[int, int]] = {}
         self._called_by_timer: dict[int, tuple[int, int]] = {}
         self._waits: dict[tuple[int, int], str] = {}
@@ -152,13 +137,13 @@ class _Walk:
         It waits until it may write, or for an answer: by its stack, or it has written there since
         it was woken last.
         """
-        fd, mode = self._fd[wakeup]
+        fd, mode = self._fd.item(wakeup), self._mode.item(wakeup)
         if wait in ("own_answer", "answer") or mode == WRITE:
             return True
         if wait or self._peers.is_inbound(fd, ts):
             return False
         cause = self._current.get(woken)
-        if cause is not None and self._descriptor[cause] and self._fd[cause][0] == fd:
+        if cause is not None and self._descriptor[cause] and self._fd.item(cause) == fd:
             return False  # it acknowledged what the peer sent, and the peer sends more
         return self._peers.wrote(woken, fd, self.chains.history.last_ns(woken), ts)
 
@@ -180,7 +165,7 @@ class _Walk:
             self.chains.listing.add(goid)
         if serving is not None:
             link = (stack_id, start, woken)
-            serving.readied += (self._links.setdefault(link, link),)
+            self.chains.direct.add(serving, self._links.setdefault(link, link))
         self._hand(ts, woken, cause, woken if wait == "stream" else self._stream.get(goid, 0))
 
     def _is_answer(self, goid: int, cause: int | None, woken: int, wait: str) -> bool:
@@ -207,13 +192,13 @@ class _Walk:
 
     def _start(self, ts: int, goid: int, wakeup: int) -> None:
         self._hand(ts, goid, wakeup)
-        activation = Activation(goid, ts, FOREVER)
-        self.chains.direct[wakeup] = self._serving[goid] = activation
+        self.chains.direct.start(wakeup, goid, ts)
+        self._serving[goid] = wakeup
 
     def _hand(self, ts: int, goid: int, cause: int | None, stream: int = 0) -> None:
         before = self._serving.pop(goid, None)
         if before is not None:
-            before.end_ns = ts
+            self.chains.direct.end(before, ts)
         cause = None if self._blind else cause
         self._current[goid] = cause
         self._stream[goid] = stream if cause is not None else 0
@@ -276,7 +261,7 @@ def _in_time(event: Event) -> tuple[int, int]:
     return event[1], event[0]
 
 
-def _rows(order: int, table: Mapping[str, Rows], names: Sequence[str]) -> Iterator[Event]:
+def _rows(order: int, table: Mapping[str, Rows] | Rows, names: Sequence[str]) -> Iterator[Event]:
     """Rows as plain numbers, a block at a time."""
     columns = [table[name] for name in names]
     for first in range(0, len(columns[0]), BLOCK):

@@ -3,10 +3,56 @@
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
+from typing import NamedTuple
 
 NONE = -1
 # No sound capture has a later time.
 LATEST_NS = 1 << 62
+
+# Stack, start function and id of a goroutine that was made runnable.
+Readied = tuple[int, int, int]
+
+
+class Activation(NamedTuple):
+    """What a goroutine did from one wake-up to the next: ``end_ns`` is when it was woken again."""
+
+    goid: int
+    start_ns: int
+    end_ns: int
+    readied: tuple[Readied, ...]
+
+
+class Activations:
+    """The activation that each wake-up began, if it began one, by its number.
+
+    ``readied`` has the goroutines that it made runnable, where there are any.
+    """
+
+    def __init__(self, count: int = 0) -> None:
+        self._goids = array("Q", bytes(8 * count))
+        self._starts = array("q", bytes(8 * count))
+        self._ends = array("q", [NONE]) * count
+        self.readied: dict[int, tuple[Readied, ...]] = {}
+
+    def start(self, wakeup: int, goid: int, ts_ns: int) -> None:
+        """A wake-up has this goroutine go on."""
+        self._goids[wakeup], self._starts[wakeup] = goid, min(ts_ns, LATEST_NS)
+        self._ends[wakeup] = LATEST_NS
+
+    def end(self, wakeup: int, ts_ns: int) -> None:
+        """Its goroutine is woken again."""
+        self._ends[wakeup] = min(ts_ns, LATEST_NS)
+
+    def add(self, wakeup: int, readied: Readied) -> None:
+        """Its goroutine makes another one runnable."""
+        self.readied[wakeup] = (*self.readied.get(wakeup, ()), readied)
+
+    def get(self, wakeup: int) -> Activation | None:
+        """What a wake-up began."""
+        if self._ends[wakeup] == NONE:
+            return None
+        span = (self._goids[wakeup], self._starts[wakeup], self._ends[wakeup])
+        return Activation(*span, self.readied.get(wakeup, ()))
 
 
 class History:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from whowoke.analysis.rules.causes import Rules
-from whowoke.analysis.rules.frames import CaptureLike
+from whowoke.analysis.rules.frames import CaptureLike, Rows
 from whowoke.analysis.waking.threads import Threads, episode_times, episodes, load_threads
 from whowoke.analysis.waking.threadwakeups import next_run, thread_wakeups
 from whowoke.analysis.waking.windows import ROWS, WholeNeededError, windows

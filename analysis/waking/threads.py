@@ -64,6 +64,13 @@ class Threads:
         owner = tid[began | (ended & first)]
         return owner, start, end
 
+    def until(self, ts_ns: int) -> "Threads":
+        """What happened until that time."""
+        keep = self.ts <= ts_ns
+        columns = (self.ts[keep], self.tid[keep], self.kind[keep], self.active[keep])
+        wakings = self.wakings[self.wakings["ts_ns"] <= ts_ns]
+        return Threads(*columns, wakings, self.start_ns, ts_ns, self.sysmon)
+
     def cpu_until(self, times: Rows) -> Rows:
         """CPU time of all threads from the start of the recording until each of these times."""
         return _elapsed(np.sort(self.on_start), times) - _elapsed(np.sort(self.on_end), times)

@@ -52,8 +52,9 @@ def windows(capture: CaptureLike, rows: int = ROWS) -> Iterator[Threads]:
         if found is None:
             enough = 2 * count
             continue
-        now, parts = _split(parts, found)
-        threads = _window(threads_of(capture, now, known), cut_ns, found)
+        parts = [(name, part[part["ts_ns"] > found]) for name, part in parts]
+        parts = [(name, part) for name, part in parts if len(part)]
+        threads = _window(threads.until(found), cut_ns, found)
         yield threads
         known, cut_ns = _last_switches(threads), found
         count, enough = sum(len(part) for _, part in parts), rows
@@ -89,15 +90,6 @@ def _cut(threads: Threads) -> int | None:
     asleep, before = asleep[inside], before[inside]
     idle = (own_start[before] > asleep) & (own_start[before] - own_end[before - 1] >= IDLE_NS)
     return int(asleep[idle][-1]) if idle.any() else None
-
-
-def _split(parts: list[Part], cut_ns: int) -> tuple[list[Part], list[Part]]:
-    now, later = [], []
-    for name, part in parts:
-        is_now = part["ts_ns"] <= cut_ns
-        now.append((name, part[is_now]))
-        later.append((name, part[~is_now]))
-    return now, [(name, part) for name, part in later if len(part)]
 
 
 def _last_switches(threads: Threads) -> Rows:
