@@ -112,8 +112,7 @@ def _decompressor() -> zstandard.ZstdDecompressor:
     """One for each thread: making it takes longer than using it."""
     if not hasattr(_OWN, "decompressor"):
         _OWN.decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_PAYLOAD)
-    found: zstandard.ZstdDecompressor = _OWN.decompressor
-    return found
+    return _OWN.decompressor  # type: ignore[no-any-return]
 
 
 def is_intact(header: ChunkHeader, payload: bytes) -> bool:

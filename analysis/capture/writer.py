@@ -68,7 +68,7 @@ class CaptureWriter:
         try:
             self._fd = self._create(force, owner)
         except OSError as err:
-            raise _create_error(self.path, err) from None
+            raise create_error(self.path, err) from None
         self._close = weakref.finalize(self, os.close, self._fd)
 
     def __enter__(self) -> Self:
@@ -133,8 +133,11 @@ class CaptureWriter:
     def flush_old(self) -> None:
         """Write the rows gathered so far if they were long enough."""
         now = time.monotonic()
-        if self._oldest is not None and now - self._oldest >= flush_age_s(now - self._began):
+        if self._oldest is not None and now - self._oldest >= self._flush_age_s(now - self._began):
             self.flush()
+
+    def _flush_age_s(self, recorded_s: float) -> float:
+        return flush_age_s(recorded_s)
 
     def flush(self) -> None:
         """Write the rows gathered so far."""
@@ -152,14 +155,14 @@ class CaptureWriter:
                 self._chunk(Kind.END, b"")
                 os.fsync(self._fd)
         except OSError as err:
-            raise _write_error(self.path, err) from None
+            raise write_error(self.path, err) from None
         finally:
             self._close()
 
     def _create(self, force: bool, owner: tuple[int, int] | None) -> int:
         if force and self.path.exists() and not self.path.is_file():
             raise FileExistsError(errno.EEXIST, "not a file")
-        fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fd = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             if owner is not None:
                 os.fchown(fd, *owner)
@@ -200,12 +203,13 @@ class CaptureWriter:
         except OSError as err:
             self._failed = True
             os.ftruncate(self._fd, self._end)
-            raise _write_error(self.path, err) from None
+            raise write_error(self.path, err) from None
         self._end += written
         self._has_rows |= kind == Kind.RECORDS
 
 
-def _create_error(path: Path, err: OSError) -> WhowokeError:
+def create_error(path: Path, err: OSError) -> WhowokeError:
+    """Why a file can't be made."""
     if isinstance(err, FileExistsError | IsADirectoryError):
         if path.is_file():
             return UsageError(
@@ -218,10 +222,11 @@ def _create_error(path: Path, err: OSError) -> WhowokeError:
         return PermissionDeniedError(
             f"no permission to write {path}", "use -o with a folder that you may write to"
         )
-    return _write_error(path, err)
+    return write_error(path, err)
 
 
-def _write_error(path: Path, err: OSError) -> WhowokeError:
+def write_error(path: Path, err: OSError) -> WhowokeError:
+    """Why a file takes no more."""
     return WhowokeError(
         f"cannot write {path}: {err.strerror}",
         "what was written before can be read; make room, or use -o on another disk",

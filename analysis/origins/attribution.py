@@ -8,7 +8,7 @@ import pandas as pd
 
 from whowoke.analysis.origins.sightings import Sightings, declared
 from whowoke.analysis.queueing.delays import Delays
-from whowoke.analysis.queueing.queues import Add, Ready, Reconcile
+from whowoke.analysis.queueing.queues import Add, Reconcile
 from whowoke.analysis.queueing.reconciles import Operations
 from whowoke.analysis.queueing.served import Served
 from whowoke.analysis.queueing.watches import Watches
@@ -178,10 +178,7 @@ class Attribution:
 
     def _due_items(self, number: int) -> list[Cause]:
         activation = self.chains.direct.get(number)
-        readies: list[Ready] = []
-        if activation is not None:
-            span = (activation.goid, activation.start_ns, activation.end_ns)
-            readies = self.operations.readied_by(*span)
+        readies = self.operations.readied_by(*activation[:3]) if activation else []
         if not readies:
             return self._absorbed(number)
         causes: list[Cause] = []

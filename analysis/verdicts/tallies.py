@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from whowoke.analysis.origins.attribution import Attribution
-from whowoke.analysis.rules.causes import CAUSE_FIELDS, UNKNOWN, Cause, distinct
+from whowoke.analysis.rules.causes import CAUSE_FIELDS, UNKNOWN, Cause, Shared, distinct
 from whowoke.analysis.tables.nullable import integers
 from whowoke.analysis.verdicts.reasons import Evidence, Reasoned
 from whowoke.analysis.verdicts.series import gaps_by_cause, schedule
@@ -39,21 +39,6 @@ class Named:
     def is_continuation(self, number: int) -> bool:
         """Whether a wake-up only brought the answer to the process's own request."""
         return not self.begun[number]
-
-
-class Shared:
-    """Rows of causes, each once in a row; equal rows are one list: a day has few different ones."""
-
-    def __init__(self) -> None:
-        self._rows: dict[tuple[Cause, ...], list[Cause]] = {}
-
-    def row(self, causes: Iterable[Cause]) -> list[Cause]:
-        """The causes as a list that isn't to be changed."""
-        key = tuple(dict.fromkeys(causes))
-        found = self._rows.get(key)
-        if found is None:
-            found = self._rows[key] = list(key)
-        return found
 
 
 class _Naming:

@@ -2,9 +2,10 @@
 
 build/venv/bin/python -m tests.day.replay CAPTURE HOURS OUTPUT
 
-Each repetition has later times; goroutines that were created in the recording have new ids in each,
-the others, timers, objects, queues and descriptors go on. At a seam a thread is taken off its CPU
-or put on it, where the next repetition begins so. Chunks are cut as the recorder cuts them.
+Each repetition has later times. Goroutines that were created in the recording are new ones in each,
+so are timers with a period that were set in it or stopped; the others, objects, queues and
+descriptors go on. At a seam a thread is taken off its CPU or put on it, where the next repetition
+begins so. Chunks are cut as the recorder cuts them. Logs are left out.
 """
 
 import sys
@@ -24,6 +25,8 @@ SECOND_NS = 10**9
 TIMES = ("ts_ns", "due_ns")
 GOROUTINES = ("goid", "woken_goid", "new_goid")
 SLEPT = 1
+# Addresses have fewer bits.
+TIMER_BITS = 44
 
 Rows = dict[str, np.ndarray]
 
@@ -50,7 +53,7 @@ def replay(source: Path, hours: float, output: Path) -> int:
             writer.losses(
                 [Loss(ts + number * length_ns, kind, count) for ts, kind, count in losses]
             )
-            shifted = _shifted(rows, number * length_ns, new, number * step)
+            shifted = _shifted(rows, number, length_ns, new, step)
             for until_ns in _cuts(begin_ns - start_ns, length_ns):
                 _write(writer, shifted, start_ns + until_ns)
     return times
@@ -112,15 +115,32 @@ def _added(rows: np.ndarray, name: str, events: list[tuple[int, int]]) -> np.nda
     return both[np.argsort(both["ts_ns"], kind="stable")]
 
 
-def _shifted(rows: Rows, later_ns: int, new: np.ndarray, offset: int) -> Rows:
-    """One repetition: ``new`` are the goroutines whose ids move by ``offset``."""
+def _shifted(rows: Rows, number: int, length_ns: int, new: np.ndarray, step: int) -> Rows:
+    """The repetition of that number: ``new`` are the goroutines whose ids move by ``step``."""
+    later_ns, offset = number * length_ns, number * step
     shifted = {name: part.copy() for name, part in rows.items()}
     for part in shifted.values():
         for name in set(TIMES) & set(part.dtype.names or ()):
             part[name] += np.where(part[name] > 0, later_ns, 0).astype(part.dtype[name])
+    periodic = _passing(rows, length_ns)
+    for name in ("timer_arm", "timer_fire"):
+        moves = np.isin(shifted[name]["timer"], periodic)
+        shifted[name]["timer"] += np.where(moves, number << TIMER_BITS, 0).astype(np.uint64)
     for part, name in _goroutines(shifted):
         part[name] += np.where(np.isin(part[name], new), offset, 0).astype(part.dtype[name])
     return shifted
+
+
+def _passing(rows: Rows, length_ns: int) -> np.ndarray:
+    """Timers with a period that don't go on: set in the recording, or stopped in it."""
+    armed, fired = rows["timer_arm"], rows["timer_fire"]
+    found = set(armed["timer"][armed["period_ns"] > 0].tolist())
+    periodic = fired[fired["period_ns"] > 0]
+    for timer in set(periodic["timer"].tolist()) - found:
+        own = periodic[periodic["timer"] == timer]
+        if len(own) < length_ns // int(own["period_ns"][0]):
+            found.add(timer)
+    return np.array(sorted(found), np.uint64)
 
 
 def _cuts(begin_ns: int, length_ns: int) -> Iterator[int]:
