@@ -1,12 +1,11 @@
 """Recordings without an end: only the last part is kept, or a new file is begun every so often.
 
 In both cases the file that goes on begins with all that its records need from before: metadata,
-texts, stacks, symbols, and the kinds of records that say something once. These chunks are copied as
-they are, into a file beside it that takes the place of the other at once. So whatever ends the
-recorder, what is there is a whole capture. A part begins where all rows gathered were written.
+texts, stacks, symbols, and the kinds of records that say something once. It is written beside the
+other one and takes its place at once. So whatever ends the recorder, what is there is a whole
+capture. A part begins where all rows gathered were written.
 """
 
-import contextlib
 import os
 import secrets
 import time
@@ -16,18 +15,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from whowoke.analysis.capture import chunks, schema
-from whowoke.analysis.capture.chunks import Kind
-from whowoke.analysis.capture.writer import CaptureWriter, create_error, flush_age_s, write_error
+from whowoke.analysis.capture.chunks import ChunkHeader, Frame, Kind
+from whowoke.analysis.capture.writer import CaptureWriter, flush_age_s, write_error
 from whowoke.analysis.durations import Span
 
 # By then so much more than asked is in the file, it is cut: 1.25 times are written for each byte.
 SLACK = 1.25
 LASTING = (Kind.METADATA, Kind.STRINGS, Kind.STACKS, Kind.SYMBOLS)
-# Said once: of which kind a cache is, who is at the other end of a descriptor.
-LASTING_RECORDS = tuple(
-    schema.RECORD_BY_NAME[name].kind for name in ("cache_reader", "socket_address")
-)
+# Said once: of which kind a cache is, who is at the other end of a descriptor. The last one counts.
+LASTING_RECORDS = {"cache_reader": "reader", "socket_address": "fd"}
+LASTING_KINDS = tuple(schema.RECORD_BY_NAME[name].kind for name in LASTING_RECORDS)
+ADDRESS = schema.RECORD_BY_NAME["socket_address"]
+# Linux on amd64.
+CLOSE = 3
 NS = 1_000_000_000
 
 
@@ -47,7 +50,17 @@ class SegmentWriter(CaptureWriter):
         super().__init__(path, force=force, owner=owner)
         self._owner = owner
         self._boundaries = [Boundary(time.monotonic_ns(), self._end)]
-        self._offsets, self._lasts = array("Q"), array("B")
+        self._lasting = array("Q")
+
+    def records(self, record: schema.Record, rows: np.ndarray) -> None:
+        """Rows of one kind; what was closed has no peer any more, that lasts as well."""
+        super().records(record, rows)
+        closed = rows[rows["number"] == CLOSE] if record.name == "syscall" else rows[:0]
+        if len(closed):
+            gone = np.zeros(len(closed), schema.record_dtype(ADDRESS))
+            gone["kind"], gone["number"], gone["fd"] = ADDRESS.kind, CLOSE, closed["first"]
+            gone["ts_ns"], gone["tid"] = closed["ts_ns"], closed["tid"]
+            super().records(ADDRESS, gone)
 
     def flush(self) -> None:
         """Write the rows gathered so far."""
@@ -57,51 +70,74 @@ class SegmentWriter(CaptureWriter):
     def _chunk(self, kind: Kind, raw: bytes, detail: int = 0) -> None:
         offset = self._end
         super()._chunk(kind, raw, detail)
-        lasting = kind in LASTING or (kind == Kind.RECORDS and detail in LASTING_RECORDS)
-        self._offsets.append(offset)
-        self._lasts.append(lasting)
+        if kind in LASTING or (kind == Kind.RECORDS and detail in LASTING_KINDS):
+            self._lasting.append(offset)
 
     def _begin_anew(self, path: Path, since: Boundary, words: Mapping[str, object]) -> None:
         """Go on in a file with what lasts, with all that came since then and these metadata."""
-        before = self._file, self._end
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        new = SegmentWriter(partial, owner=self._owner)
         try:
-            self._file = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-            fd = self._create(force=False, owner=self._owner)
+            self._tell_lasting(new, since)
+            moved = new._end - since.offset
+            _copy_range(self._fd, new._fd, since.offset, self._end)
+            new._end = self._end + moved
+            new._lasting.extend(at + moved for at in self._lasting if at >= since.offset)
+            new.metadata(words)
+            partial.replace(path)
         except OSError as err:
-            self._file, self._end = before
-            raise create_error(path, err) from None
-        try:
-            offsets, lasts = self._copy(fd, since)
-            offsets.append(os.lseek(fd, 0, os.SEEK_CUR))
-            lasts.append(False)
-            raw = chunks.encode_object(words)
-            os.write(fd, chunks.pack(Kind.METADATA, 0, raw, self._compressor))
-            self._file.replace(path)
-        except OSError as err:
-            os.close(fd)
-            with contextlib.suppress(OSError):
-                self._file.unlink()
-            self._file, self._end = before
             raise write_error(path, err) from None
+        finally:
+            partial.unlink(missing_ok=True)
         later = [b for b in self._boundaries if b.offset > since.offset]
-        moved = offsets[-1] - before[1]
         self._boundaries = [Boundary(b.ts_ns, b.offset + moved) for b in (since, *later)]
-        self._offsets, self._lasts = offsets, lasts
         self._close()
-        self._fd, self._file, self.path = fd, path, path
-        self._end = os.lseek(fd, 0, os.SEEK_CUR)
-        self._close = weakref.finalize(self, os.close, fd)
+        new._close.detach()
+        self._fd, self._end, self._lasting = new._fd, new._end, new._lasting
+        self._file = self.path = path
+        self._close = weakref.finalize(self, os.close, self._fd)
 
-    def _copy(self, fd: int, since: Boundary) -> "tuple[array[int], array[int]]":
-        """Copy chunks; where they lie now, and which of them last."""
-        offsets, lasts = array("Q"), array("B")
-        ends = [*self._offsets[1:], os.fstat(self._fd).st_size]
-        for start, end, lasting in zip(self._offsets, ends, self._lasts, strict=True):
-            if lasting or start >= since.offset:
-                offsets.append(os.lseek(fd, 0, os.SEEK_CUR))
-                lasts.append(lasting)
-                _copy_range(self._fd, fd, start, end)
-        return offsets, lasts
+    def _tell_lasting(self, new: CaptureWriter, since: Boundary) -> None:
+        """Write what was said before and still holds, each once."""
+        metadata: dict[str, object] = {}
+        strings, stacks, symbols = dict[int, str](), dict[int, list[Frame]](), dict[int, Frame]()
+        rows: dict[int, list[np.ndarray]] = {}
+        for offset in self._lasting:
+            if offset >= since.offset:
+                break
+            kind, detail, raw = self._read(offset)
+            if kind == Kind.METADATA:
+                metadata |= chunks.decode_object(raw)
+            elif kind == Kind.STRINGS:
+                strings |= chunks.decode_strings(raw)
+            elif kind == Kind.STACKS:
+                stacks |= chunks.decode_stacks(raw)
+            elif kind == Kind.SYMBOLS:
+                symbols |= chunks.decode_symbols(raw)
+            else:
+                found = chunks.decode_rows(schema.RECORD_BY_KIND[detail], raw)
+                rows.setdefault(detail, []).append(found)
+        new.metadata(metadata)
+        new.strings(strings)
+        new.stacks(stacks)
+        new.symbols(symbols)
+        for number, parts in rows.items():
+            record = schema.RECORD_BY_KIND[number]
+            new.records(record, _latest(np.concatenate(parts), LASTING_RECORDS[record.name]))
+        new.flush()
+
+    def _read(self, offset: int) -> tuple[int, int, bytes]:
+        data = os.pread(self._fd, chunks.CHUNK_HEADER.size, offset)
+        header = ChunkHeader._make(chunks.CHUNK_HEADER.unpack(data))
+        payload = os.pread(self._fd, header.length, offset + chunks.CHUNK_HEADER.size)
+        return header.kind, header.detail, chunks.unpack(header, payload)
+
+
+def _latest(rows: np.ndarray, name: str) -> np.ndarray:
+    """The last row for each value of a column, in the order of time."""
+    rows = rows[np.argsort(rows["ts_ns"], kind="stable")]
+    _, last = np.unique(rows[name][::-1], return_index=True)
+    return rows[np.sort(len(rows) - 1 - last)]
 
 
 class KeepingWriter(SegmentWriter):

@@ -68,7 +68,7 @@ class CaptureWriter:
         try:
             self._fd = self._create(force, owner)
         except OSError as err:
-            raise create_error(self.path, err) from None
+            raise _create_error(self.path, err) from None
         self._close = weakref.finalize(self, os.close, self._fd)
 
     def __enter__(self) -> Self:
@@ -208,8 +208,7 @@ class CaptureWriter:
         self._has_rows |= kind == Kind.RECORDS
 
 
-def create_error(path: Path, err: OSError) -> WhowokeError:
-    """Why a file can't be made."""
+def _create_error(path: Path, err: OSError) -> WhowokeError:
     if isinstance(err, FileExistsError | IsADirectoryError):
         if path.is_file():
             return UsageError(

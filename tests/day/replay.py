@@ -60,9 +60,11 @@ def replay(source: Path, hours: float, output: Path) -> int:
 
 
 def _inside(capture: Capture, name: str) -> np.ndarray:
-    rows = capture.records(name)
-    return rows[(rows["ts_ns"] >= capture.metadata["start_ns"])
-                & (rows["ts_ns"] < capture.metadata["end_ns"])]  # fmt: skip
+    rows, metadata = capture.records(name), capture.metadata
+    found: np.ndarray = (rows["ts_ns"] >= metadata["start_ns"]) & (
+        rows["ts_ns"] < metadata["end_ns"]
+    )
+    return rows[found]  # type: ignore[no-any-return]
 
 
 def _goroutines(rows: Rows) -> Iterator[tuple[np.ndarray, str]]:

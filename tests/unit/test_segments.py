@@ -10,16 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.captures import FIRE, rows_of
+from tests.unit.captures import FIRE, SYSCALL, rows_of
 from whowoke.analysis.capture import segments
 from whowoke.analysis.capture.reader import Capture, Frame, Loss
 from whowoke.analysis.capture.schema import RECORD_BY_NAME, record_dtype
 from whowoke.analysis.capture.segments import KeepingWriter, RotatingWriter
 from whowoke.analysis.durations import Span, parse_span
 from whowoke.analysis.errors import UsageError, WhowokeError
+from whowoke.analysis.waking.peers import Peers
 
 SECOND = 10**9
 READER = RECORD_BY_NAME["cache_reader"]
+ADDRESS = RECORD_BY_NAME["socket_address"]
 
 
 @pytest.fixture
@@ -132,7 +134,7 @@ KILLED = """
 import os, signal, sys, time
 from pathlib import Path
 import numpy as np
-from tests.unit.captures import FIRE, rows_of
+from tests.unit.captures import FIRE, SYSCALL, rows_of
 from whowoke.analysis.capture import segments
 from whowoke.analysis.durations import Span
 writer = segments.KeepingWriter(Path(sys.argv[1]), Span(0, 20_000))
@@ -163,6 +165,36 @@ def test_a_kill_leaves_a_capture(tmp_path, delay_ms):
     assert len(capture.records("timer_fire")) >= 200
     assert (capture.metadata["pid"], capture.strings) == (7, {5: "needed"})
     assert not capture.notes
+
+
+def test_what_was_closed_before_has_no_peer(tmp_path, clock):
+    path = tmp_path / "peers.whowoke"
+    with KeepingWriter(path, Span(10 * SECOND, 0)) as writer:
+        begin(writer, clock)
+        for fd in (8, 8, 9):
+            address = at(np.zeros(1, record_dtype(ADDRESS)), clock[0])
+            address["fd"], address["address"], address["number"] = fd, 77, 42
+            writer.strings({77: "10.0.0.1:443"})
+            writer.records(ADDRESS, address)
+        fill(writer, clock, 1)
+        close = at(np.zeros(1, record_dtype(SYSCALL)), clock[0])
+        close["number"], close["first"] = 3, 9
+        writer.records(SYSCALL, close)
+        fill(writer, clock, 60)
+    capture = Capture.open(path)
+    assert len(capture.records("syscall")) == 0
+    assert len(capture.records("socket_address")) == 2
+    peers = Peers(capture)
+    assert [peers.address(fd, clock[0]) for fd in (8, 9)] == ["10.0.0.1:443", ""]
+
+
+def test_what_lasts_is_put_together(tmp_path, clock):
+    path = tmp_path / "texts.whowoke"
+    with KeepingWriter(path, Span(10 * SECOND, 0)) as writer:
+        begin(writer, clock)
+        fill(writer, clock, 300, count=1)
+        assert len(writer._lasting) < 40
+    assert len(Capture.open(path).strings) == 300
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path, clock, monkeypatch):
