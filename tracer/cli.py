@@ -20,6 +20,7 @@ from whowoke.analysis.window import Limits
 from whowoke.tracer.options import RecordOptions, RecordSummary
 
 EXIT_NOT_SUPPORTED = 3
+ENDLESS = "8760h"
 ERASE_LINE_END = "\x1b[K"
 
 app = typer.Typer(
@@ -164,7 +165,7 @@ def record(
     if period and not periods:
         raise UsageError("--period without --periods", "say how often: --periods 5")
     # What keeps little, or ends by itself, lasts until then or until Ctrl-C.
-    lasting = "8760h" if keep or rotate or periods else "60s"
+    lasting = ENDLESS if keep or rotate or periods else "60s"
     summary = _record(
         RecordOptions(
             duration_ns=parse_duration(duration or lasting),
@@ -230,7 +231,8 @@ def _record(options: RecordOptions) -> RecordSummary:
 
     def progress(elapsed_s: float, records: int, lost: int) -> None:
         whole_s = options.duration_ns / 1e9
-        text = f"recording {elapsed_s:.0f} of {whole_s:.0f} s: {records:,} records, {lost:,} lost"
+        whole = f" of {whole_s:.0f}" if options.duration_ns < parse_duration(ENDLESS) else ""
+        text = f"recording {elapsed_s:.0f}{whole} s: {records:,} records, {lost:,} lost"
         typer.echo(f"\r{text}{ERASE_LINE_END}", err=True, nl=False)
 
     def say(text: str) -> None:
