@@ -153,6 +153,13 @@ class KeepingWriter(SegmentWriter):
     ) -> None:
         super().__init__(path, force=force, owner=owner)
         self._keep = keep
+        self._end_ns: int | None = None
+
+    def metadata(self, values: Mapping[str, object]) -> None:
+        """A JSON object; its ``end_ns`` is the end of what is kept: to detach may take long."""
+        super().metadata(values)
+        end_ns = values.get("end_ns", self._end_ns)
+        self._end_ns = end_ns if isinstance(end_ns, int) else None
 
     def flush_old(self) -> None:
         """Write the rows gathered so far if they were long enough; cut the file if it is."""
@@ -182,11 +189,11 @@ class KeepingWriter(SegmentWriter):
         """
         if not self._has_rows:
             return None
-        first, now_ns = self._boundaries[0], time.monotonic_ns()
+        first, end_ns = self._boundaries[0], self._end_ns or time.monotonic_ns()
         if self._keep.ns:
-            if now_ns - first.ts_ns <= slack * self._keep.ns:
+            if end_ns - first.ts_ns <= slack * self._keep.ns:
                 return None
-            since_ns = now_ns - self._keep.ns
+            since_ns = end_ns - self._keep.ns
             old = [b for b in self._boundaries if b.ts_ns <= since_ns]
             return old[-1] if len(old) > 1 else None
         if self._end - first.offset <= slack * self._keep.size:

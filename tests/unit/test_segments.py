@@ -13,10 +13,11 @@ import pytest
 from tests.unit.captures import FIRE, SYSCALL, rows_of
 from whowoke.analysis.capture import segments
 from whowoke.analysis.capture.reader import Capture, Frame, Loss
-from whowoke.analysis.capture.schema import RECORD_BY_NAME, record_dtype
+from whowoke.analysis.capture.schema import RECORD_BY_NAME, RECORDS, record_dtype
 from whowoke.analysis.capture.segments import KeepingWriter, RotatingWriter
 from whowoke.analysis.durations import Span, parse_span
 from whowoke.analysis.errors import UsageError, WhowokeError
+from whowoke.analysis.telling.explain import explain
 from whowoke.analysis.waking.peers import Peers
 
 SECOND = 10**9
@@ -266,3 +267,34 @@ def test_spans_are_times_or_sizes():
     for wrong in ("100", "0.1MB", "10kB", "-5MB", ""):
         with pytest.raises(UsageError):
             parse_span(wrong)
+
+
+def test_what_is_kept_of_a_real_recording_is_explained(tmp_path, clock):
+    source = Capture.open(Path(__file__).resolve().parent.parent / "golden" / "requeue.whowoke")
+    start, end = source.metadata["start_ns"], source.metadata["end_ns"]
+    path, clock[0] = tmp_path / "real.whowoke", start
+    with KeepingWriter(path, Span(6 * SECOND, 0)) as writer:
+        writer.metadata({k: v for k, v in source.metadata.items() if k != "end_ns"})
+        writer.strings(source.strings)
+        writer.stacks(source.stacks)
+        writer.symbols(source.symbols)
+        while clock[0] < end:
+            for record in RECORDS:
+                rows = source.records(record.name)
+                inside = (rows["ts_ns"] >= clock[0]) & (rows["ts_ns"] < clock[0] + SECOND)
+                writer.records(record, rows[inside])
+            clock[0] += SECOND
+            writer.flush_old()
+        writer.metadata({"end_ns": end})
+        clock[0] += 20 * SECOND
+    found, whole = explain(Capture.open(path)).json(), explain(source).json()
+    assert 6 * SECOND <= found["duration_ns"] <= 8 * SECOND
+    named = ("requeue.after", "workqueue.metrics", "leader_election.renew", "workqueue.log_state")
+    for data in (found, whole):
+        assert {row["cause"] for row in data["causes"]} >= set(named[:3])
+    share = found["duration_ns"] / whole["duration_ns"]
+    assert abs(found["wakeups"] - share * whole["wakeups"]) <= 4
+    assert abs(found["reconciles"] - share * whole["reconciles"]) <= 3
+    # At most one for each object, and what was set before the part that is left.
+    assert found["reconciles_unknown"] <= 3
+    assert found["unknown"] <= whole["unknown"] + 3
