@@ -26,8 +26,8 @@ from whowoke.analysis.verdicts.things import load
 from whowoke.analysis.waking.calls import syscalls
 from whowoke.analysis.waking.chains import Chains, follow
 from whowoke.analysis.waking.peers import Peers
-from whowoke.analysis.waking.threads import Threads, episode_at, episodes, load_threads
-from whowoke.analysis.waking.threadwakeups import next_run, thread_wakeups
+from whowoke.analysis.waking.survey import Survey, Wakings
+from whowoke.analysis.waking.threads import Threads, episode_at, load_threads, recorded
 from whowoke.analysis.waking.wakeups import base_wakeups
 from whowoke.analysis.window import EVERYTHING, Limits, Window
 
@@ -123,13 +123,28 @@ class Analysis:
 
     @cached_property
     def threads(self) -> Threads:
-        """Scheduler events."""
+        """Scheduler events, all in memory."""
         return load_threads(self.capture)
 
     @cached_property
+    def recorded(self) -> tuple[int, int]:
+        """Begin and end of the recording."""
+        return recorded(self.capture)
+
+    @cached_property
+    def wakings(self) -> Wakings:
+        """Thread wake-ups, window by window."""
+        return Wakings(self.capture, self.base, self.rules)
+
+    @cached_property
+    def survey(self) -> Survey:
+        """Episodes, and counts of the thread wake-ups that are counted."""
+        return self.wakings.survey(self.window.holds)
+
+    @property
     def spans(self) -> pd.DataFrame:
         """Episodes, see ``episodes``."""
-        return episodes(self.threads)
+        return self.survey.spans
 
     @cached_property
     def episode_of(self) -> Rows:
@@ -154,16 +169,13 @@ class Analysis:
     @cached_property
     def carried(self) -> pd.DataFrame:
         """Thread wake-ups, see ``thread_wakeups``."""
-        ts, tid = self.base["ts_ns"].to_numpy(np.int64), self.base["tid"].to_numpy(np.int64)
-        signal = (self.base["kind"] == "signal").to_numpy(bool)
-        ts = np.where(signal, next_run(self.threads, ts, tid), ts)
-        return thread_wakeups(self.capture, self.threads, ts, tid, self.rules)
+        return pd.concat(self.wakings.frames(), ignore_index=True)
 
     @cached_property
     def window(self) -> Window:
         """The part of the recording that is counted; UsageError where there is none."""
         offset_ns = clock_offset_ns(self.capture.metadata)
-        return self.limits.window(self.threads.start_ns, self.threads.end_ns, offset_ns)
+        return self.limits.window(*self.recorded, offset_ns)
 
     @property
     def duration_ns(self) -> int:

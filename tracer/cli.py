@@ -14,12 +14,13 @@ import typer
 from whowoke.analysis import cli as files
 from whowoke.analysis import verbs
 from whowoke.analysis.cli import ErrorsToExitCodes, Force, From, Json, Spans, To, show, tell
-from whowoke.analysis.durations import format_duration, parse_duration, parse_percent
+from whowoke.analysis.durations import format_duration, parse_duration, parse_percent, parse_span
 from whowoke.analysis.errors import UsageError
 from whowoke.analysis.window import Limits
 from whowoke.tracer.options import RecordOptions, RecordSummary
 
 EXIT_NOT_SUPPORTED = 3
+ENDLESS = "8760h"
 ERASE_LINE_END = "\x1b[K"
 
 app = typer.Typer(
@@ -121,7 +122,10 @@ def record(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The one process of this name.")
     ] = None,
-    duration: Duration = "60s",
+    duration: Annotated[
+        str | None,
+        typer.Option("-d", "--duration", metavar="TIME", help="How long: 60s (if not said), 2m."),
+    ] = None,
     output: Output = None,
     force: Force = False,
     budget: Annotated[
@@ -134,6 +138,20 @@ def record(
         bool, typer.Option("--dry-run", help="Only say what would be probed.")
     ] = False,
     spans: Spans = None,
+    keep: Annotated[
+        str | None, typer.Option(metavar="TIME|SIZE", help="Keep only the last 10m, or 100MB.")
+    ] = None,
+    rotate: Annotated[
+        str | None,
+        typer.Option(metavar="TIME|SIZE", help="Begin a new file every 1h, or 100MB."),
+    ] = None,
+    periods: Annotated[
+        int, typer.Option(min=0, metavar="N", help="End once it came back so often.")
+    ] = 0,
+    period: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Of what comes back about every 15s, say."),
+    ] = None,
 ) -> None:
     """Record a running operator into a capture file. Needs root; Ctrl-C ends it in order.
 
@@ -142,9 +160,19 @@ def record(
     files.exclusive(**{"-p PID": pid, "--name NAME": name, "-- CMD": command})
     if command and command[0].isdigit() and len(command) == 1:
         raise UsageError(f"{command[0]} is no command", f"for a process: -p {command[0]}")
+    if keep and rotate:
+        raise UsageError("--keep and --rotate at once", "give one of them")
+    if period and not periods:
+        raise UsageError("--period without --periods", "say how often: --periods 5")
+    # What keeps little, or ends by itself, lasts until then or until Ctrl-C.
+    lasting = ENDLESS if keep or rotate or periods else "60s"
     summary = _record(
         RecordOptions(
-            duration_ns=parse_duration(duration),
+            duration_ns=parse_duration(duration or lasting),
+            keep=parse_span(keep) if keep else None,
+            rotate=parse_span(rotate) if rotate else None,
+            periods=periods,
+            period_ns=parse_duration(period) if period else None,
             pid=pid,
             name=name,
             command=tuple(command) if command else None,
@@ -203,7 +231,8 @@ def _record(options: RecordOptions) -> RecordSummary:
 
     def progress(elapsed_s: float, records: int, lost: int) -> None:
         whole_s = options.duration_ns / 1e9
-        text = f"recording {elapsed_s:.0f} of {whole_s:.0f} s: {records:,} records, {lost:,} lost"
+        whole = f" of {whole_s:.0f}" if options.duration_ns < parse_duration(ENDLESS) else ""
+        text = f"recording {elapsed_s:.0f}{whole} s: {records:,} records, {lost:,} lost"
         typer.echo(f"\r{text}{ERASE_LINE_END}", err=True, nl=False)
 
     def say(text: str) -> None:
@@ -219,7 +248,12 @@ def _record(options: RecordOptions) -> RecordSummary:
 def _described(summary: RecordSummary) -> list[str]:
     if summary.output is None:
         return summary.notes
-    ends = {"duration": "", "interrupted": ", interrupted", "target exited": ", the target exited"}
+    ends = {
+        "duration": "",
+        "interrupted": ", interrupted",
+        "target exited": ", the target exited",
+        "periods": ", it came back often enough",
+    }
     lasted = format_duration(summary.duration_ns)
     return [
         *summary.notes,

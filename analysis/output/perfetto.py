@@ -143,7 +143,7 @@ class _Timeline:
             row["unfinished"] = row["end_ns"] is None or None
             row["ends"] = ending.get(row["reconcile_id"], ())
             if row["end_ns"] is None:
-                row["end_ns"] = max(row["start_ns"], self._analysis.threads.end_ns)
+                row["end_ns"] = max(row["start_ns"], self._analysis.recorded[1])
         self._lanes("reconciles", rows, (*RECONCILE_FACTS, "unfinished"))
 
     def _requests(self) -> None:

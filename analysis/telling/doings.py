@@ -59,9 +59,8 @@ class Doings:
     @cached_property
     def _goroutines(self) -> Rows:
         """All goroutines that ever worked for this wake-up."""
-        causes = self._analysis.chains.causes
-        found = [goid for goid, numbers in causes.items() if self._number in numbers]
-        return np.array(found, np.uint64)
+        found = self._analysis.chains.history.goroutines(self._number)
+        return np.array(list(found), np.uint64)
 
     def _readied(self) -> Iterator[Step]:
         """Goroutines made ready by those of the story, and answers that its own waited for."""

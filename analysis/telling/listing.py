@@ -28,7 +28,7 @@ class Listing:
 
     def text(self) -> str:
         """A line for each."""
-        rows, start_ns = self.json(), self.analysis.threads.start_ns
+        rows, start_ns = self.json(), self.analysis.recorded[0]
         lines = [f"{many(len(rows), 'wake-up')}; * ended a time in which the process slept"]
         for row in rows:
             mark = "*" if row["woke"] else " "

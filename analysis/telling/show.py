@@ -109,7 +109,7 @@ class Telling:
         story, analysis, row = self.story, self.story.analysis, self._wakeup()
         causes = analysis.named.wakeups[story.number]
         rows = len(analysis.base)
-        into = story.ts_ns - analysis.threads.start_ns
+        into = story.ts_ns - analysis.recorded[0]
         lines = []
         for cause in causes:
             about = f" of {cause.subject}" if cause.subject else ""

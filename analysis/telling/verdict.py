@@ -40,12 +40,11 @@ class Facts:
         lost, window = _losses(analysis), analysis.window
         numbers = np.flatnonzero(analysis.wakeups_inside).tolist()
         answers = map(analysis.named.is_continuation, numbers)
-        carried = analysis.carried[window.holds(analysis.carried["ts_ns"])]
         return {
             "target": self._target(),
             "duration_ns": analysis.duration_ns,
             "recorded_ns": window.recorded_ns,
-            "from_ns": window.start_ns - analysis.threads.start_ns,
+            "from_ns": window.start_ns - analysis.recorded[0],
             "complete": capture.complete,
             "lost": sum(lost.values()),
             "lost_outside": sum(capture.losses["count"].tolist()) - sum(lost.values()),
@@ -59,9 +58,9 @@ class Facts:
             "reconciles": int(analysis.reconciles_inside.sum()),
             "reconciles_unknown": self._count_reconciles(lambda c: c.is_unknown),
             "reconciles_before": self._count_reconciles(lambda c: c.subject == BEFORE.subject),
-            "thread_wakeups": len(carried),
-            "carriers": int(carried["carrier"].sum()),
-            "sysmon": int((carried["tid"] == analysis.threads.sysmon).sum()),
+            "thread_wakeups": analysis.survey.thread_wakeups,
+            "carriers": analysis.survey.carriers,
+            "sysmon": analysis.survey.of_sysmon,
             "episodes": int(window.holds(analysis.spans["start_ns"]).sum()),
             "causes": self._causes,
             "checks": self.checks(),

@@ -111,12 +111,16 @@ def set_by(attribution: Attribution) -> dict[int, int]:
     for number, reconcile in enumerate(attribution.operations.reconciles):
         end_ns = FOREVER if reconcile.end_ns is None else reconcile.end_ns
         spans.setdefault(reconcile.goid, []).append((reconcile.start_ns, end_ns, number))
+    columns = attribution.sightings.rows.columns
+    seen = np.array([goid for goid in spans if goid >= 0], np.uint64)
+    # A sleep's timer is set for the goroutine that it wakes.
+    owner = np.where(columns["armed_goid"] != 0, columns["armed_goid"], columns["goid"])
+    timers = (columns["kind"] == "timer") & np.isin(owner, seen)
     found = {}
-    for wakeup, row in enumerate(attribution.sightings.rows):
-        # A sleep's timer is set for the goroutine that it wakes.
-        runs = spans.get(row["armed_goid"] or row["goid"], [])
-        last = bisect_right(runs, (row["armed_ns"], FOREVER)) - 1
-        if row["kind"] == "timer" and last >= 0 and row["armed_ns"] <= runs[last][1]:
+    for wakeup in np.flatnonzero(timers).tolist():
+        runs, armed_ns = spans[owner.item(wakeup)], columns["armed_ns"].item(wakeup)
+        last = bisect_right(runs, (armed_ns, FOREVER)) - 1
+        if last >= 0 and armed_ns <= runs[last][1]:
             found[wakeup] = runs[last][2]
     return found
 
