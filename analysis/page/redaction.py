@@ -8,7 +8,7 @@ words of whowoke's own.
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from whowoke.analysis.capture import schema
 from whowoke.analysis.logs.loglines import open_log
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.rules.causes import load_rules
-from whowoke.analysis.rules.frames import CaptureLike
+from whowoke.analysis.rules.frames import CaptureLike, Rows
 
 # Fields of records whose hashes stand for such names, by what they name.
 FIELDS = {"namespace": "namespace", "object_name": "object", "host": "host", "address": "host"}
@@ -129,9 +129,13 @@ class Redacted:
         """As the capture has them."""
         return self._capture.losses
 
-    def records(self, name: str) -> np.ndarray:
+    def records(self, name: str, keep: Callable[[Rows], Rows] | None = None) -> np.ndarray:
         """As the capture has them: they hold hashes, no names."""
-        return self._capture.records(name)
+        return self._capture.records(name, keep)
+
+    def parts(self, *names: str) -> Iterable[tuple[str, np.ndarray]]:
+        """As the capture has them."""
+        return self._capture.parts(*names)
 
     def logs(self) -> Iterator[bytes]:
         """The logs that were followed, names replaced."""

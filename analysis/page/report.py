@@ -11,7 +11,6 @@ from whowoke.analysis.errors import PermissionDeniedError, UsageError, WhowokeEr
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.page.build import Page, build
 from whowoke.analysis.page.redaction import Redacted
-from whowoke.analysis.page.remembered import Remembered
 from whowoke.analysis.page.render import need_jinja, own_words, render
 from whowoke.analysis.page.sources import Sources
 from whowoke.analysis.rules.frames import CaptureLike
@@ -52,10 +51,10 @@ def make(
     """The report of a capture, or of the part of it that the limits choose."""
     sources = Sources(source_paths, str(capture.metadata.get("main_module") or ""))
     if not redact:
-        return Report(_clean(render(build(Analysis(Remembered(capture), limits), sources))), [])
-    redacted = Redacted(Remembered(capture))
+        return Report(_clean(render(build(Analysis(capture, limits), sources))), [])
+    redacted = Redacted(capture)
     try:
-        page = build(Analysis(Remembered(redacted), limits), sources)
+        page = build(Analysis(redacted, limits), sources)
         capture.log_notes.extend(redacted.log_notes)
     finally:
         redacted.close()

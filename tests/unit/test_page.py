@@ -20,7 +20,6 @@ from whowoke.analysis.page import build as building
 from whowoke.analysis.page import report, stories
 from whowoke.analysis.page.build import build
 from whowoke.analysis.page.packing import is_moment, pack_numbers, pack_table, pack_texts
-from whowoke.analysis.page.remembered import Remembered
 from whowoke.analysis.page.render import palette, render
 from whowoke.analysis.page.wording import words
 from whowoke.analysis.tables.columns import TABLE_BY_NAME, TIME
@@ -40,7 +39,7 @@ def values(packed, rows):
 
 @pytest.fixture(scope="module", params=["requeue", "resync", "ticker"])
 def built(request):
-    analysis = Analysis(Remembered(Capture.open(GOLDEN / f"{request.param}.whowoke")))
+    analysis = Analysis(Capture.open(GOLDEN / f"{request.param}.whowoke"))
     return analysis, build(analysis)
 
 
@@ -185,7 +184,7 @@ def test_how_it_was_recorded_tells_probes_cost_and_losses():
 
 def test_a_part_has_its_own_rows_with_the_ids_of_the_whole():
     capture = Capture.open(GOLDEN / "requeue.whowoke")
-    analysis = Analysis(Remembered(capture), Limits.parse("4s", "8s"))
+    analysis = Analysis(capture, Limits.parse("4s", "8s"))
     page = build(analysis)
     wakeups = page.data["tables"]["wakeups"]
     ids = values(wakeups["columns"]["wakeup_id"], wakeups["rows"])
