@@ -21,7 +21,8 @@ from whowoke.analysis.errors import UnsupportedError
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.pclntab import Function
 
-MAX_CODE = 256 << 10
+MAX_CODE = 256 << 10  # bytes of a function
+MAX_ALL_CODE = 16 << 20  # bytes that are decoded of an executable; 1 MiB takes 0.8 s
 
 Kind = Literal["push", "sub", "entry", "return", "after_call", "after_indirect_call"]
 
@@ -134,6 +135,7 @@ class Code:
         self._elf = elf
         self._processor = _PROCESSORS[elf.machine.name]
         self._decoder = capstone.Cs(*self._processor.capstone_mode)
+        self._left = MAX_ALL_CODE
         self.instructions = lru_cache(64)(self._disassemble)
 
     def entry_site(self, function: Function) -> Site:
@@ -212,6 +214,9 @@ class Code:
         size = function.end - function.entry
         if not 0 < size <= MAX_CODE:
             raise self._refuse(function, f"{size} bytes of code")
+        self._left -= size
+        if self._left < 0:
+            raise self._refuse(function, "too much code was looked at")
         data = self._elf.read_virtual(function.entry, size)
         code = []
         at = function.entry

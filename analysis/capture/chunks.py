@@ -26,7 +26,7 @@ FORMAT_VERSION = 1
 FILE_HEADER = struct.Struct("<8sI")
 CHUNK_HEADER = struct.Struct("<HHIII")
 MAX_PAYLOAD = 16 << 20
-MAX_COLUMNS = 64
+MAX_COLUMNS, MAX_TEXT, MAX_FRAMES = 64, 1 << 14, 4096
 MAX_I8, MAX_TIME_NS = (1 << 63) - 1, 1 << 62
 
 _OWN = threading.local()
@@ -226,7 +226,7 @@ def decode_stacks(raw: bytes) -> dict[int, list[Frame]]:
     try:
         frames = [_frame(item) for item in value["frames"]]
         return {
-            _number(key): [frames[_index(i)] for i in indices]
+            _number(key): [frames[_index(i)] for i in indices[:MAX_FRAMES]]
             for key, indices in value["stacks"].items()
         }
     except (KeyError, IndexError, TypeError, AttributeError) as err:
@@ -303,7 +303,7 @@ def _index(value: object) -> int:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ChunkError(f"no text: {value!r:.80}")
-    return printable(value)
+    return printable(value[:MAX_TEXT])
 
 
 def _frame(item: object) -> Frame:

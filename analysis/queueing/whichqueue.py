@@ -45,7 +45,7 @@ Item = tuple[int, int]
 
 # Queues of client-go: a delayed item waits beside the queue; an add for at once leaves it there.
 CLASSIC = "k8s.io/client-go/util/workqueue."
-_CLOSURES = re.compile(r"(\.func\d+|\.gowrap\d+|\.deferwrap\d+|\.\d+)+$")
+_CLOSURE = re.compile(r"(func|gowrap|deferwrap)?\d+")
 
 
 @dataclass
@@ -93,9 +93,18 @@ def name_queues(
     for _, name, row in events:
         if name == "queue_done" and row["site"] in classic and row["queue"] not in real:
             names.plain.add(row["queue"])
-            function = _CLOSURES.sub("", caller(row["stack"]))
+            function = _enclosing(caller(row["stack"]))
             names.controllers.setdefault(row["queue"], function)
     return names
+
+
+def _enclosing(function: str) -> str:
+    """The function that a closure, or one within a closure, is in."""
+    outer, dot, name = function.rpartition(".")
+    while dot and _CLOSURE.fullmatch(name):
+        function = outer
+        outer, dot, name = function.rpartition(".")
+    return function
 
 
 def _of_metrics(events: list[Event]) -> dict[int, set[int]]:

@@ -47,6 +47,7 @@ class Place(NamedTuple):
     kind: str
 
 
+MAX_MODULES = 10_000
 NOWHERE = Place("", "", "unknown")
 
 
@@ -101,7 +102,7 @@ def package(function: str) -> str:
 def known_modules(capture: CaptureLike) -> dict[str, str]:
     """Versions of the modules that the target is made of."""
     modules = capture.metadata.get("modules")
-    return modules if isinstance(modules, dict) else {}
+    return modules if isinstance(modules, dict) and len(modules) <= MAX_MODULES else {}
 
 
 class Code:
