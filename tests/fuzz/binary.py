@@ -16,6 +16,7 @@ from whowoke.tracer.gotypes import type_name
 from whowoke.tracer.moduledata import find_module_data
 from whowoke.tracer.pclntab import Function, FunctionTable
 from whowoke.tracer.pcvalues import PcValues, text_at
+from whowoke.tracer.probes import make_plan
 from whowoke.tracer.sites import Code
 
 MAX_FUNCTIONS = 16
@@ -46,7 +47,8 @@ def read_all(file: ElfFile, minor: int) -> None:
         module = FunctionTable.open(file).module
     table, code = FunctionTable(file, module), Code(file)
     assert type_name(file, module, module.types).isprintable()
-    found = table.find("main.main") + table.matching("^main")
+    make_plan(info, table, code, 0)
+    found = table.find("main.(*R).Reconcile") + table.matching("^main")
     found += [f for pc in table.entries.tolist() if (f := table.function_at(pc))]
     for function in found[:MAX_FUNCTIONS]:
         for pc in (function.entry, function.entry + 11, function.end):

@@ -146,7 +146,7 @@ def _sound_rows() -> dict[str, np.ndarray]:
 
 def _parts(c: Any) -> Parts:
     """The chunks of a capture as the recorder writes them."""
-    rows = getattr(c, "rows", None) or _sound_rows()
+    rows = getattr(c, "rows", None) or {name: c.records(name) for name in c._rows}
     return [
         (Kind.METADATA, 0, chunks.encode_object(c.metadata)),
         (Kind.STRINGS, 0, chunks.encode_strings(c.strings)),
@@ -161,6 +161,11 @@ def _parts(c: Any) -> Parts:
         ),
         (Kind.END, 0, b""),
     ]
+
+
+def sound_file(c: Any) -> bytes:
+    """A capture's file."""
+    return _file(_parts(c))
 
 
 def _file(parts: Parts) -> bytes:

@@ -9,10 +9,11 @@ import struct
 TEXT, DATA = 0x401000, 0x402000  # addresses; file offsets are 0x1000 and 0x2000
 TEXT_AT, DATA_AT = 0x1000, 0x2000
 HEADER, MODULE, FUNC = 72, 41 * 8, 44
-NAMES = b"main.main\0runtime.sysmon\0main.leaf\0main.inlined\0"
+NAMES = b"main.(*R).Reconcile\0runtime.(*timer).unlockAndRun\0main.leaf\0main.inlined\0"
 FILES = b"/src/main.go\0/src/proc.go\0"
 MODULES = (
     "path\texample.test/op\nmod\texample.test/op\t(devel)\t\n"
+    "dep\tsigs.k8s.io/controller-runtime\tv0.24.1\th1:x=\n"
     "dep\tk8s.io/client-go\tv0.36.0\th1:x=\n=>\t../client-go\tv0.0.0\t\n"
     'build\t-trimpath=true\nbuild\t"-ld flags"="-s -w"\n'
 )
@@ -43,7 +44,7 @@ class Image:
         self.relocations: list[tuple[int, int]] = []
         info = self._build_info()
         self.types = self._add(self._types(), 4)
-        self.gofunc = self._add(struct.pack("<BxxxiiiBxxxiii", 0, 35, 9, 4, 0, 35, 10, 4), 4)
+        self.gofunc = self._add(struct.pack("<BxxxiiiBxxxiii", 0, 60, 9, 4, 0, 60, 10, 4), 4)
         header = self._table()
         notes = self._add(struct.pack("<III", 4, 8, 3) + b"GNU\0" + b"buildid!", 4)
         rela, dynamic = self._dynamic()
@@ -84,7 +85,7 @@ class Image:
         entries = (0, len(MAIN), len(MAIN) + len(SYSMON))
         index = 8 * len(entries) + 4 + 4
         funcs, starts = b"", b""
-        for number, (entry, name) in enumerate(zip(entries, (0, 10, 25), strict=True)):
+        for number, (entry, name) in enumerate(zip(entries, (0, 20, 50), strict=True)):
             starts += struct.pack("<II", entry, index + len(funcs))
             pcln = line if number == 0 else other
             funcs += struct.pack(

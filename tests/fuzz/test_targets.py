@@ -5,8 +5,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.__main__ import FOLDER
-from tests.fuzz.limits import limited
+from tests.fuzz.executable import Image
+from tests.fuzz.limits import file_of, limited
+from tests.fuzz.operator import operator
 from tests.fuzz.targets import TARGETS
+from whowoke.analysis.capture.schema import RECORDS
+from whowoke.tracer.buildinfo import build_info
+from whowoke.tracer.elf import ElfFile
+from whowoke.tracer.pclntab import FunctionTable
+from whowoke.tracer.probes import make_plan
+from whowoke.tracer.sites import Code
 
 CORPUS = sorted(path for path in (FOLDER / "corpus").glob("*/*") if path.is_file())
 # Runs of the analysis take a third of a second.
@@ -39,3 +47,23 @@ def test_any_bytes(name):
 def test_no_bytes_change_nothing(name):
     """The input that the others are made of is a sound one: else they would reach little."""
     TARGETS[name](b"")
+
+
+def test_the_executable_is_read_as_a_whole():
+    with file_of(Image().raw) as path, ElfFile.open(path) as elf:
+        table, code = FunctionTable.open(elf), Code(elf)
+        plan = make_plan(build_info(elf), table, code, 0)
+        names = [table.function_at(entry).name for entry in table.entries.tolist()]
+        first = table.find("main.(*R).Reconcile")[0].entry
+        frames = table.frames(first + 11, is_return_address=True)
+    assert names == ["main.(*R).Reconcile", "runtime.(*timer).unlockAndRun", "main.leaf"]
+    assert [(frame.function, frame.line) for frame in frames] == [
+        ("main.inlined", 11),
+        ("main.(*R).Reconcile", 11),
+    ]
+    assert {site.probe.name for site in plan.sites} == {"reconcile_return", "timer_fire"}
+
+
+def test_the_capture_has_every_kind_of_record():
+    rows = operator()
+    assert {record.name for record in RECORDS if not len(rows.records(record.name))} == set()
