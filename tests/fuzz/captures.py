@@ -68,33 +68,42 @@ def capture(data: bytes) -> None:
 
 
 def analysis(data: bytes) -> None:
-    """A sound capture of senseless records, texts and metadata, and every report on it."""
-    with file_of(_file(_parts(_changed(Choices(data))))) as path:
+    """A sound capture of senseless records, texts and metadata, and one of the reports on it."""
+    choices = Choices(data)
+    report = choices.pick((explained, tabulated, shown))
+    with file_of(_file(_parts(_changed(choices)))) as path:
         try:
-            report_all(Capture.open(Path(path)))
+            report(Capture.open(Path(path)))
         except WhowokeError as error:
             two_lines(error)
 
 
-def report_all(found: Capture) -> None:
-    """Everything that the verbs on files print and write."""
-    said = [describe(summary(found))]
+def explained(found: Capture) -> None:
+    """What ``explain`` and ``info`` print."""
+    _is_said(found, describe(summary(found)))
     explanation = explain(found)
-    said.append(explanation.text())
+    _is_said(found, explanation.text())
     _as_json(summary(found), explanation.json())
-    tables = analyse(found)
-    wakeups = len(tables["wakeups"])
-    for number in sorted({1, wakeups // 2, wakeups}):
-        if 1 <= number <= wakeups:
-            story = tell_story(found, number)
-            said.append(story.text())
-            _as_json(story.json())
-    for text in (*said, *found.notes, *found.log_notes):
-        assert text.replace("\n", "").isprintable(), text
+
+
+def tabulated(found: Capture) -> None:
+    """What ``export`` writes."""
     with tempfile.TemporaryDirectory() as folder:
-        export(tables, "csv", Path(folder), force=True)
+        export(analyse(found), "csv", Path(folder), force=True)
         for table in TABLES:
             _check_csv(Path(folder) / f"{table.name}.csv", table.dtypes)
+
+
+def shown(found: Capture) -> None:
+    """What ``show`` prints of the wake-up in the middle."""
+    story = tell_story(found, max(1, len(found.records("timer_fire")) // 2))
+    _is_said(found, story.text())
+    _as_json(story.json())
+
+
+def _is_said(found: Capture, said: str) -> None:
+    for text in (said, *found.notes, *found.log_notes):
+        assert text.replace("\n", "").isprintable(), text
 
 
 def _check_csv(path: Path, dtypes: dict[str, str]) -> None:
