@@ -218,7 +218,9 @@ def _change_rows(c: Any, choices: Choices) -> None:
     elif kind == 6:
         c.rows[name] = np.delete(rows, slice(row, row + 1 + choices.below(8)))
     else:
-        c.rows[name] = np.concatenate([rows, np.repeat(rows[row : row + 1], choices.below(200))])
+        c.rows[name] = np.concatenate(
+            [rows, np.repeat(rows[row : row + 1], choices.pick((1, 5, 200, 2000)))]
+        )
 
 
 def _hashes(c: Any) -> list[int]:
