@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from whowoke.analysis.rules.frames import CaptureLike, Rows
+from whowoke.analysis.rules.frames import CaptureLike, Rows, probe_sites
 
 
 class Row:
@@ -63,13 +63,8 @@ def item_of(row: Row) -> Item:
 
 def classic_sites(capture: CaptureLike) -> dict[int, str]:
     """Functions of client-go's queues by the index of their probe sites."""
-    sites = capture.metadata.get("sites")
-    functions = {
-        index: str(site.get("function", ""))
-        for index, site in enumerate(sites if isinstance(sites, list) else [])
-        if isinstance(site, dict)
-    }
-    return {index: name for index, name in functions.items() if name.startswith(CLASSIC)}
+    sites = enumerate(probe_sites(capture) or [])
+    return {index: site.function for index, site in sites if site.function.startswith(CLASSIC)}
 
 
 def name_queues(

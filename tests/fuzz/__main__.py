@@ -57,6 +57,7 @@ def fuzz(name: str, seconds: int) -> None:
         f"-rss_limit_mb={MEMORY_MB}",
         f"-artifact_prefix={BUILD}/{name}-",
         "-max_len=512",
+        "-len_control=0",
         "-verbosity=0",
         "-print_final_stats=1",
         str(reached),
