@@ -13,7 +13,7 @@ import zstandard
 
 from tests.fuzz.choices import MAX_PATCHES, Choices, patched
 from tests.fuzz.limits import file_of, two_lines
-from tests.fuzz.operator import operator
+from tests.fuzz.recorded import operator
 from tests.unit.askings import Asking
 from whowoke.analysis.capture import chunks
 from whowoke.analysis.capture.chunks import Frame, Kind, Loss

@@ -9,7 +9,7 @@ from typing import Any
 from tests.fuzz.captures import TEXTS, VALUES
 from tests.fuzz.choices import Choices, patched
 from tests.fuzz.limits import file_of, two_lines
-from tests.fuzz.operator import LOG, operator
+from tests.fuzz.recorded import LOG, operator
 from tests.unit.askings import Asking
 from whowoke.analysis.errors import WhowokeError
 from whowoke.analysis.logs.spans import join

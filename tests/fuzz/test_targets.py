@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.fuzz.__main__ import FOLDER
 from tests.fuzz.executable import Image
 from tests.fuzz.limits import file_of, limited
-from tests.fuzz.operator import operator
+from tests.fuzz.recorded import operator
 from tests.fuzz.targets import TARGETS
 from whowoke.analysis.capture.schema import RECORDS
 from whowoke.tracer.buildinfo import build_info
@@ -17,8 +17,8 @@ from whowoke.tracer.probes import make_plan
 from whowoke.tracer.sites import Code
 
 CORPUS = sorted(path for path in (FOLDER / "corpus").glob("*/*") if path.is_file())
-# Runs of the analysis take a third of a second.
-EXAMPLES = {"analysis": 15, "capture": 100}
+# A run of the analysis takes a tenth of a second.
+EXAMPLES = {"analysis": 40, "capture": 200}
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: f"{path.parent.name}-{path.name}")
@@ -30,7 +30,7 @@ def test_what_was_found_is_mended(path):
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_bytes(name):
     @settings(
-        max_examples=EXAMPLES.get(name, 200),
+        max_examples=EXAMPLES.get(name, 300),
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),

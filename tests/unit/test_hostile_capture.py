@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import zstandard
 
-from tests.fuzz.operator import operator
+from tests.fuzz.recorded import operator
 from tests.unit.captures import FIRE, contents, rows_of
 from whowoke.analysis.capture import chunks, schema
 from whowoke.analysis.capture import reader as capture_module

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.fuzz.captures import sound_file
-from tests.fuzz.operator import operator
+from tests.fuzz.recorded import operator
 from tests.unit.commands import invoke
 from whowoke.analysis.capture.chunks import Frame
 from whowoke.analysis.texts import MAX_NUMBER, plain, printable
