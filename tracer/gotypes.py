@@ -31,6 +31,7 @@ def type_name(elf: ElfFile, module: ModuleData, address: int) -> str:
         data = elf.read_virtual(start, min(_MAX_NAME, module.etypes - start))
     except UnsupportedError:
         return ""
+    data = data.ljust(3, b"\0")
     length, at = data[1] & 0x7F, 2
     if data[1] & 0x80:
         length, at = length | (data[2] & 0x7F) << 7, 3

@@ -1,17 +1,23 @@
 """The targets of the fuzzer on what it found before, and on a few inputs of hypothesis."""
 
+import contextlib
+import struct
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz import binary
 from tests.fuzz.__main__ import FOLDER
-from tests.fuzz.executable import Image
+from tests.fuzz.executable import MODULE, Image
 from tests.fuzz.limits import file_of, limited
 from tests.fuzz.recorded import operator
 from tests.fuzz.targets import TARGETS
 from whowoke.analysis.capture.schema import RECORDS
+from whowoke.analysis.errors import WhowokeError
 from whowoke.tracer.buildinfo import build_info
 from whowoke.tracer.elf import ElfFile
+from whowoke.tracer.gotypes import type_name
 from whowoke.tracer.pclntab import FunctionTable
 from whowoke.tracer.probes import make_plan
 from whowoke.tracer.sites import Code
@@ -62,6 +68,30 @@ def test_the_executable_is_read_as_a_whole():
         ("main.(*R).Reconcile", 11),
     ]
     assert {site.probe.name for site in plan.sites} == {"reconcile_return", "timer_fire"}
+
+
+@pytest.mark.parametrize("value", [0, 1, 24, 27, 1 << 63, (1 << 64) - 1])
+def test_every_word_of_the_module_data(value):
+    image = Image()
+    with file_of(image.raw) as path, ElfFile.open(path) as elf:
+        module = elf.file_offset(FunctionTable.open(elf).module.address)
+    for at in range(module, module + MODULE, 8):
+        raw = bytearray(image.raw)
+        raw[at : at + 8] = struct.pack("<Q", value)
+        with file_of(raw) as path, contextlib.suppress(WhowokeError), ElfFile.open(path) as elf:
+            binary.read_all(elf, 26)
+
+
+@pytest.mark.parametrize("before_the_end", [1, 2, 3])
+def test_a_type_whose_name_begins_where_types_end(before_the_end):
+    raw = bytearray(Image().raw)
+    with file_of(raw) as path, ElfFile.open(path) as elf:
+        module = FunctionTable.open(elf).module
+        at, size = elf.file_offset(module.types), module.etypes - module.types
+    raw[at + 40 : at + 44] = struct.pack("<i", size - before_the_end)
+    raw[at + size - before_the_end : at + size] = b"\x80" * before_the_end
+    with file_of(raw) as path, ElfFile.open(path) as elf:
+        assert type_name(elf, module, module.types).isprintable()
 
 
 def test_the_capture_has_every_kind_of_record():
