@@ -26,6 +26,7 @@ from whowoke.tracer.pcvalues import MAX_TEXT, PcValues, text_at
 
 MAX_INLINE_DEPTH = 128
 MAX_NAMES = 1 << 19
+MAX_FOUND = 1 << 14
 
 _PCDATA_INLINE_INDEX = 2
 _FUNCDATA_INLINE_TREE = 3
@@ -184,6 +185,9 @@ class FunctionTable:
         wanted = np.array(offsets, dtype=np.int64)
         low = np.searchsorted(self._sorted_names, wanted, "left")
         high = np.searchsorted(self._sorted_names, wanted, "right")
+        # The table is the file's: all functions may have one name.
+        if int((high - low).sum()) > MAX_FOUND:
+            raise self._too_many_names()
         rows = [i for a, b in zip(low, high, strict=True) for i in self._by_name[a:b].tolist()]
         return [self._function(index) for index in sorted(rows)]
 

@@ -15,6 +15,7 @@ from tests.fuzz.recorded import operator
 from tests.fuzz.targets import TARGETS
 from whowoke.analysis.capture.schema import RECORDS
 from whowoke.analysis.errors import WhowokeError
+from whowoke.tracer import pclntab
 from whowoke.tracer.buildinfo import build_info
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.gotypes import type_name
@@ -80,6 +81,22 @@ def test_every_word_of_the_module_data(value):
         raw[at : at + 8] = struct.pack("<Q", value)
         with file_of(raw) as path, contextlib.suppress(WhowokeError), ElfFile.open(path) as elf:
             binary.read_all(elf, 26)
+
+
+def test_functions_that_all_have_one_name(monkeypatch):
+    raw = bytearray(Image().raw)
+    with file_of(raw) as path, ElfFile.open(path) as elf:
+        start = elf.file_offset(FunctionTable.open(elf).module.functions.address)
+    for row in (8, 16):
+        at = start + struct.unpack_from("<I", raw, start + row + 4)[0]
+        raw[at + 4 : at + 8] = bytes(4)
+    monkeypatch.setattr(pclntab, "MAX_FOUND", 3)
+    with file_of(raw) as path, ElfFile.open(path) as elf:
+        table = FunctionTable.open(elf)
+        assert len(table.find("main.(*R).Reconcile")) == 3
+        monkeypatch.setattr(pclntab, "MAX_FOUND", 2)
+        with pytest.raises(WhowokeError, match="too many"):
+            table.find("main.(*R).Reconcile")
 
 
 @pytest.mark.parametrize("before_the_end", [1, 2, 3])
