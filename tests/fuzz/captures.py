@@ -21,6 +21,7 @@ from whowoke.analysis.capture.reader import Capture
 from whowoke.analysis.capture.schema import RECORD_BY_NAME
 from whowoke.analysis.errors import WhowokeError
 from whowoke.analysis.output.export import export
+from whowoke.analysis.output.exporter import Source
 from whowoke.analysis.output.outputs import analyse
 from whowoke.analysis.tables.columns import TABLES, TEXT
 from whowoke.analysis.telling.explain import explain
@@ -89,7 +90,7 @@ def explained(found: Capture) -> None:
 def tabulated(found: Capture) -> None:
     """What ``export`` writes."""
     with tempfile.TemporaryDirectory() as folder:
-        export(analyse(found), "csv", Path(folder), force=True)
+        export(Source(analyse(found)), "csv", Path(folder), force=True)
         for table in TABLES:
             _check_csv(Path(folder) / f"{table.name}.csv", table.dtypes)
 
