@@ -1,9 +1,7 @@
 """Captures that anybody may have made: what is read of them, and all that is said of them then."""
 
 import copy
-import csv
 import json
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,20 +12,14 @@ import zstandard
 from tests.fuzz.choices import MAX_PATCHES, Choices, patched
 from tests.fuzz.limits import file_of, two_lines
 from tests.fuzz.recorded import operator
+from tests.fuzz.reports import REPORTS
 from tests.unit.askings import Asking
 from whowoke.analysis.capture import chunks
 from whowoke.analysis.capture.chunks import Frame, Kind, Loss
 from whowoke.analysis.capture.reader import Capture
 from whowoke.analysis.capture.schema import RECORD_BY_NAME
 from whowoke.analysis.errors import WhowokeError
-from whowoke.analysis.output.export import export
-from whowoke.analysis.output.exporter import Source
-from whowoke.analysis.output.outputs import analyse
-from whowoke.analysis.tables.columns import TABLES, TEXT
-from whowoke.analysis.telling.explain import explain
 from whowoke.analysis.telling.info import describe, summary
-from whowoke.analysis.telling.show import tell_story
-from whowoke.analysis.texts import FORMULA_STARTS
 
 TEXTS = (
     *("", " ", "\n", "a\nb: 0 lost", "\x1b[2J", "\u202egnp.exe", "\ud800", "\0", "=1+1|'!A1", "@x"),
@@ -71,55 +63,12 @@ def capture(data: bytes) -> None:
 def analysis(data: bytes) -> None:
     """A sound capture of senseless records, texts and metadata, and one of the reports on it."""
     choices = Choices(data)
-    report = choices.pick((explained, tabulated, shown))
+    report = choices.pick(REPORTS)
     with file_of(_file(_parts(_changed(choices)))) as path:
         try:
             report(Capture.open(Path(path)))
         except WhowokeError as error:
             two_lines(error)
-
-
-def explained(found: Capture) -> None:
-    """What ``explain`` and ``info`` print."""
-    _is_said(found, describe(summary(found)))
-    explanation = explain(found)
-    _is_said(found, explanation.text())
-    _as_json(summary(found), explanation.json())
-
-
-def tabulated(found: Capture) -> None:
-    """What ``export`` writes."""
-    with tempfile.TemporaryDirectory() as folder:
-        export(Source(analyse(found)), "csv", Path(folder), force=True)
-        for table in TABLES:
-            _check_csv(Path(folder) / f"{table.name}.csv", table.dtypes)
-
-
-def shown(found: Capture) -> None:
-    """What ``show`` prints of the wake-up in the middle."""
-    story = tell_story(found, max(1, len(found.records("timer_fire")) // 2))
-    _is_said(found, story.text())
-    _as_json(story.json())
-
-
-def _is_said(found: Capture, said: str) -> None:
-    for text in (said, *found.notes, *found.log_notes):
-        assert text.replace("\n", "").isprintable(), text
-
-
-def _check_csv(path: Path, dtypes: dict[str, str]) -> None:
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            assert None not in row
-            for name, text in row.items():
-                assert text.isprintable()
-                is_formula = text.startswith(FORMULA_STARTS[:-1])
-                assert dtypes[name] != TEXT or not is_formula, text
-
-
-def _as_json(*values: Any) -> None:
-    for value in values:
-        json.dumps(value, allow_nan=False)
 
 
 def _use_capture(found: Capture) -> None:
