@@ -43,12 +43,14 @@ class Choices:
         return options[self.below(len(options))]
 
     def word(self, *near: int) -> int:
-        """A word of 64 bits: one that is often wrong, one near another, or any."""
+        """A word of 64 bits: one that is often wrong, one near another, a small one, any."""
         kind = self.below(4)
         if kind == 0:
             return self.pick(WORDS)
         if kind == 1 and near:
             return (self.pick(near) + int.from_bytes(self.take(1), signed=True)) % (1 << 64)
+        if kind == 2:
+            return int.from_bytes(self.take(2), "little")
         value: int = struct.unpack("<Q", self.take(8))[0]
         return value
 

@@ -60,6 +60,11 @@ HOSTILE = {
     "no columns": (Kind.RECORDS, FIRE.kind, *packed(b"\1\0\0\0\0\0\0\0" + b"\0" * 9)),
     "cut column": (Kind.RECORDS, FIRE.kind, *packed(b"\1\0\0\0\1\0\0\0\3\0\5ts_ns1234567")),
     "no time": (Kind.RECORDS, FIRE.kind, *packed(b"\1\0\0\0\1\0\0\0\3\0\1a12345678")),
+    "no such time": (
+        Kind.RECORDS,
+        FIRE.kind,
+        *packed(b"\1\0\0\0\1\0\0\0\3\0\5ts_ns" + b"\xff" * 8),
+    ),
     "column type": (Kind.RECORDS, FIRE.kind, *packed(b"\1\0\0\0\1\0\0\0\x63\0\1a12345678")),
     "encoding": (Kind.RECORDS, FIRE.kind, *packed(b"\1\0\0\0\1\0\0\0\3\x63\1a12345678")),
 }
