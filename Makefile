@@ -1,6 +1,7 @@
 # make demo    record the demo operators and say what wakes them
 # make test    lint, then all tests
 # make accuracy    every source of wake-ups, on every version: about an hour the first time
+# make fuzz    look for input that does harm, by coverage; FUZZ=elf for one reader, SECONDS=600 each
 # make vm-test    tests and a recording in a virtual machine; GUEST=trixie for another kernel
 # make fixtures / lint / venv / go / clean
 # A fresh Debian 12 or Ubuntu 24.04 as root needs nothing but make.
@@ -32,7 +33,7 @@ GO_BUILD = $(CURDIR)/build/go build -v -trimpath -buildvcs=false
 STRIP := -ldflags='-s -w'
 
 .PHONY: demo test accuracy lint fixtures selected-versions venv go system test-tools database clean
-.PHONY: vm-test vm-tools
+.PHONY: vm-test vm-tools fuzz
 
 demo: venv build/bin/cluster $(DEMO:%=build/bin/%) $(if $(filter poller,$(DEMO)),database)
 	$(BIN)/python -m tests.demo --period $(PERIOD) --seconds $(SECONDS) $(DEMO)
@@ -58,6 +59,11 @@ fixtures: $(PROGRAMS:%=build/bin/%) selected-versions
 accuracy: venv test-tools fixtures
 	$(BIN)/python -m tests.versions
 	$(BIN)/python -m tests.accuracy $(ACCURACY)
+
+# All targets without FUZZ; what is found goes to build/fuzz.
+fuzz: SECONDS := 120
+fuzz: venv build/venv/fuzz
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(FUZZ)
 
 GUEST ?= bookworm
 VM_PROGRAMS := cluster timers timers-unstripped requeue resync ticker
@@ -104,6 +110,10 @@ vm-tools:
 build/venv/installed: pyproject.toml | system
 	$(PYTHON) -m venv --system-site-packages build/venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+build/venv/fuzz: pyproject.toml | build/venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	touch $@
 
 # A link to the machine's Go where that is new enough, else to the one from PyPI.

@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from whowoke.analysis.errors import DataIncompleteError, UsageError, WhowokeError
 from whowoke.analysis.progress import progress
+from whowoke.analysis.texts import printable
 from whowoke.analysis.window import EVERYTHING, Limits
 
 if TYPE_CHECKING:
@@ -81,12 +82,12 @@ def show(text: str) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
         text = _plain(text, sys.stdout.encoding)
-    typer.echo(_harmless(text, keep="\n"))
+    typer.echo(printable(text, keep="\n"))
 
 
 def tell(text: str) -> None:
     """Print one line on stderr."""
-    typer.echo(_harmless(text), err=True)
+    typer.echo(printable(text), err=True)
 
 
 def info(file: File, as_json: Json = False) -> None:
@@ -228,7 +229,8 @@ def _tell_foreign(err: Exception) -> int:
         command = context.command_path if context else "whowoke"
         return _tell(str(format_message()), f"see: {command} --help", getattr(err, "exit_code", 2))
     if os.environ.get(DEBUG_VARIABLE):
-        traceback.print_exception(err)
+        for line in "".join(traceback.format_exception(err)).splitlines():
+            tell(line)
     return _tell(
         f"internal error: {type(err).__name__}: {err}",
         f"please report it with the output of: {DEBUG_VARIABLE}=1 whowoke …",
@@ -251,9 +253,3 @@ def _plain(text: str, encoding: str) -> str:
     except UnicodeEncodeError:
         return text.translate(PLAIN)
     return text
-
-
-def _harmless(text: str, keep: str = "") -> str:
-    return "".join(
-        char if char.isprintable() or char in keep else "\N{REPLACEMENT CHARACTER}" for char in text
-    )

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from whowoke.analysis.texts import printable
+
 # What is done sooner needs no line.
 PATIENCE_S = 1.0
 ERASE_LINE = "\r\x1b[K"
@@ -26,7 +28,7 @@ def progress(what: str) -> Iterator[Callable[[str], None]]:
     def run() -> None:
         while not done.wait(PATIENCE_S):
             elapsed_s = time.monotonic() - started
-            line = f"{_plain(text[0])} … {elapsed_s:.0f} s"
+            line = f"{printable(text[0])} … {elapsed_s:.0f} s"
             sys.stderr.write(f"{ERASE_LINE}{line[-WIDTH:]}")
             sys.stderr.flush()
 
@@ -39,7 +41,3 @@ def progress(what: str) -> Iterator[Callable[[str], None]]:
         thread.join()
         sys.stderr.write(ERASE_LINE)
         sys.stderr.flush()
-
-
-def _plain(text: str) -> str:
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

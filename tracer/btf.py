@@ -26,13 +26,18 @@ def _unsupported(reason: str) -> UnsupportedError:
 
 
 @cache
-def field_offsets(struct_name: str, fields: tuple[str, ...]) -> dict[str, int]:
+def field_offsets(
+    struct_name: str, fields: tuple[str, ...], path: Path = VMLINUX
+) -> dict[str, int]:
     """Byte offsets of ``fields`` in a struct of this kernel; UnsupportedError without BTF."""
     try:
-        data = VMLINUX.read_bytes()
+        data = path.read_bytes()
     except OSError as err:
         raise _unsupported(f"{err.strerror}") from None
-    return _find(data, struct_name, fields)
+    try:
+        return _find(data, struct_name, fields)
+    except (struct.error, ValueError):
+        raise _unsupported("it is damaged") from None
 
 
 def _find(data: bytes, struct_name: str, fields: tuple[str, ...]) -> dict[str, int]:
@@ -44,7 +49,8 @@ def _find(data: bytes, struct_name: str, fields: tuple[str, ...]) -> dict[str, i
     strings = data[header + strings_at : header + strings_at + strings_size]
     words = np.frombuffer(data, "<u4", types_size // 4, header + types_at)
     name_offset = strings.find(b"\0" + struct_name.encode() + b"\0") + 1
-    for index in np.flatnonzero(words[:-2] == name_offset):
+    # Offset 0 is that of structs without a name.
+    for index in np.flatnonzero(words[:-2] == name_offset) if name_offset else ():
         info = int(words[index + 1])
         if info >> 24 & 0x1F != _KIND_STRUCT:
             continue

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from whowoke.analysis.errors import UnsupportedError
+from whowoke.analysis.texts import printable
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.elfheaders import refuse
 
@@ -94,7 +95,7 @@ def _parse_at(elf: ElfFile, address: int) -> BuildInfo:
         raise refuse(elf.name, "the Go build information is in an unknown format")
     version, address = _read_text(elf, address + _HEADER_SIZE)
     framed, _ = _read_text(elf, address)
-    text = version.decode("utf-8", "replace")
+    text = printable(version.decode("utf-8", "replace"))
     if parse_go_release(text) is None:
         raise refuse(elf.name, "the Go build information has no Go version")
     # debug/buildinfo strips the frame under the same condition, else there are no modules.
@@ -124,9 +125,9 @@ def _parse_modules(go_version: str, text: str) -> BuildInfo:
     last = ""
     for line in text.split("\n", MAX_LINES)[:MAX_LINES]:
         kind, _, rest = line.partition("\t")
-        fields = rest.split("\t")
+        fields = [printable(field) for field in rest.split("\t")]
         if kind == "path":
-            path = rest
+            path = printable(rest)
         elif kind in ("mod", "dep") and len(fields) >= 2:
             module = Module(fields[0], fields[1], fields[2] if len(fields) > 2 else "")
             last = module.path if kind == "dep" else ""
@@ -154,7 +155,7 @@ def _parse_setting(text: str) -> tuple[str, str]:
         key, value = text[: end + 1], text[end + 2 :]
     else:
         key, _, value = text.partition("=")
-    return _unquote(key), _unquote(value)
+    return printable(_unquote(key)), printable(_unquote(value))
 
 
 def _unquote(text: str) -> str:

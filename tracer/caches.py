@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from whowoke.tracer.gomaps import entries
 from whowoke.tracer.memory import Changed
-from whowoke.tracer.reflection import INTERFACE, MAP, POINTER, STRUCT, Types, Value
+from whowoke.tracer.reflection import INTERFACE, MAP, POINTER, STRUCT, Type, Types, Value
 
 _PACKAGE = "sigs.k8s.io/controller-runtime/pkg/cache"
 _CACHES = tuple(
@@ -20,8 +20,7 @@ _CACHES = tuple(
     for name in ("informerCache", "delegatingByGVKCache", "multiNamespaceCache")
 )
 _ENTRIES = (f"{_PACKAGE}/internal.Cache", f"{_PACKAGE}/internal.MapEntry")
-_MAX_VALUES = 20_000
-_DEPTH = 32
+_MAX_VALUES, _MAX_WAITING = 20_000, 100_000
 _LEADING = (INTERFACE, POINTER, STRUCT)
 
 
@@ -39,8 +38,7 @@ def caches_near(starts: Iterable[Value]) -> list[Value]:
     found: list[Value] = []
     waiting, seen = deque(starts), set[tuple[int, int]]()
     while waiting:
-        if len(seen) >= _MAX_VALUES:
-            raise Changed(f"more than {_MAX_VALUES} values")
+        _check(len(seen), len(waiting))
         value = waiting.popleft()
         key = value.type.address, value.address
         if key in seen:
@@ -54,27 +52,36 @@ def caches_near(starts: Iterable[Value]) -> list[Value]:
     return found
 
 
-def readers_of(cache: Value, depth: int = 0) -> Iterator[int]:
+def readers_of(cache: Value) -> Iterator[int]:
     """Addresses of the CacheReaders of a cache and of those that it is made of. Raises Changed."""
-    if depth > _DEPTH:
-        raise Changed("a cache without an end")
-    if cache.type.kind == MAP:
-        elem = cache.type.parts[1]
-        is_last = elem.kind == POINTER and elem.elem.path in _ENTRIES
-        for _, entry in entries(cache) if is_last or _is_cache(elem.path) else ():
-            if is_last:
-                yield entry.field("Reader").address
-            else:
-                yield from readers_of(entry, depth + 1)
-        return
-    for inner in _inside(cache):
-        path = inner.type.path
-        if inner.type.kind in (MAP, STRUCT) or _is_cache(path):
-            yield from readers_of(inner, depth + 1)
+    waiting, seen = [cache], set[tuple[int, int]]()
+    while waiting:
+        _check(len(seen), len(waiting))
+        value = waiting.pop()
+        key = value.type.address, value.address
+        if key in seen:
+            continue
+        seen.add(key)
+        if value.type.kind != MAP:
+            waiting += (
+                v for v in _inside(value) if v.type.kind in (MAP, STRUCT) or _is_cache(v.type)
+            )
+            continue
+        elem = value.type.parts[1]
+        if elem.kind == POINTER and elem.elem.path in _ENTRIES:
+            yield from (entry.field("Reader").address for _, entry in entries(value))
+        elif _is_cache(elem):
+            waiting += (entry for _, entry in entries(value))
 
 
-def _is_cache(path: str) -> bool:
-    return path.removeprefix("*").startswith((f"{_PACKAGE}.", f"{_PACKAGE}/"))
+def _check(seen: int, waiting: int) -> None:
+    """A type may have many fields of its own kind, so that no other bound is reached."""
+    if seen >= _MAX_VALUES or waiting >= _MAX_WAITING:
+        raise Changed(f"more than {_MAX_VALUES} values")
+
+
+def _is_cache(of: Type) -> bool:
+    return of.path.removeprefix("*").startswith((f"{_PACKAGE}.", f"{_PACKAGE}/"))
 
 
 def _inside(value: Value) -> list[Value]:

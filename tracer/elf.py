@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whowoke.analysis.errors import PermissionDeniedError, WhowokeError
+from whowoke.analysis.texts import printable
 from whowoke.tracer.elfheaders import (
     HEADER_SIZE,
     MAX_SECTION_NAMES,
@@ -200,7 +201,10 @@ class ElfFile:
 
     @cached_property
     def build_id(self) -> str:
-        """The GNU build id in hexadecimal, else Go's build id, else an empty string."""
+        """The GNU build id in hexadecimal, else Go's build id, else an empty string.
+
+        Go's has slashes, and may be any text: it names no file.
+        """
         found = {}
         # Go's own linker puts the GNU note into a section, but not into the note segment.
         places = [(s.file_offset, s.file_size) for s in self._all_segments if s.kind == PT_NOTE]
@@ -211,7 +215,8 @@ class ElfFile:
                     found[owner, kind] = content
         if gnu := found.get((b"GNU\0", _NT_GNU_BUILD_ID)):
             return gnu[:64].hex()
-        return found.get((b"Go\0\0", _NT_GO_BUILD_ID), b"")[:256].decode("ascii", "replace")
+        go_id = found.get((b"Go\0\0", _NT_GO_BUILD_ID), b"")[:256]
+        return printable(go_id.decode("ascii", "replace"))
 
     @cached_property
     def _relocations(self) -> npt.NDArray[np.void]:

@@ -7,6 +7,7 @@ since Go 1.17. A name is a byte of flags, its length as a varint, and the text.
 import struct
 
 from whowoke.analysis.errors import UnsupportedError
+from whowoke.analysis.texts import printable
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.moduledata import ModuleData
 
@@ -30,8 +31,9 @@ def type_name(elf: ElfFile, module: ModuleData, address: int) -> str:
         data = elf.read_virtual(start, min(_MAX_NAME, module.etypes - start))
     except UnsupportedError:
         return ""
+    data = data.ljust(3, b"\0")
     length, at = data[1] & 0x7F, 2
     if data[1] & 0x80:
         length, at = length | (data[2] & 0x7F) << 7, 3
-    name = data[at : at + length].decode("utf-8", "replace")
+    name = printable(data[at : at + length].decode("utf-8", "replace"))
     return name.removeprefix("*") if descriptor[_FLAG_AT] & _EXTRA_STAR else name

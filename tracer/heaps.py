@@ -5,6 +5,7 @@ where the heap is ``p.timers`` of runtime2.go.
 """
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,8 +14,9 @@ import numpy.typing as npt
 
 from whowoke.tracer.memory import Changed, Memory, Struct
 
-MAX_HEAP = 1 << 20  # timers of one P; their 16 MiB are read at once
+MAX_HEAP = 1 << 20  # timers of all P; the 16 MiB of one are read at once
 MAX_TIMERS = 10_000  # of one P, the soonest, that are looked at one by one
+MAX_LOOKED_AT = 100_000  # of all P
 
 # Bits of timer.state.
 _HEAPED, _MODIFIED, _ZOMBIE = 1, 2, 4
@@ -33,8 +35,8 @@ EMPTY: Heap = np.zeros((0, 2), np.uint64)
 class Heaps(Protocol):
     """How the heap of one P and its timers lie in memory. Changed is raised on what doesn't fit."""
 
-    def read(self, heap: int) -> tuple[Heap, int]:
-        """Address and time of the ``MAX_TIMERS`` soonest timers, and how many more there are."""
+    def read(self, heap: int, limit: int) -> tuple[Heap, int]:
+        """Address and time of the ``limit`` soonest timers, and how many more there are."""
 
     def due(self, timer: Struct, when_ns: int, heap: int) -> int | None:
         """When a timer of that heap is due, on the process's clock; None for a stopped one."""
@@ -46,7 +48,7 @@ class HeapsOfPairs:
 
     memory: Memory
 
-    def read(self, heap: int) -> tuple[Heap, int]:
+    def read(self, heap: int, limit: int) -> tuple[Heap, int]:
         """See ``Heaps``. The length and the least time are known twice."""
         head = self.memory.struct("runtime.timers", heap)
         where, length, capacity = (head.word("heap", 8 * index) for index in range(3))
@@ -57,7 +59,7 @@ class HeapsOfPairs:
         found = np.frombuffer(self.memory.read(where, _ENTRY * length), "<u8").reshape(length, 2)
         if not int(found[0, 1]) == int(found[:, 1].min()) == head.word("minWhenHeap"):
             raise Changed("the first timer of a heap isn't the soonest")
-        soonest = found[np.argsort(found[:, 1], kind="stable")[:MAX_TIMERS]]
+        soonest = found[np.argsort(found[:, 1], kind="stable")[:limit]]
         return soonest, length - len(soonest)
 
     def due(self, timer: Struct, when_ns: int, heap: int) -> int | None:
@@ -81,7 +83,7 @@ class HeapsOfPointers:
 
     memory: Memory
 
-    def read(self, heap: int) -> tuple[Heap, int]:
+    def read(self, heap: int, limit: int) -> tuple[Heap, int]:
         """See ``Heaps``. From the top of the heap, so that many timers cost no more reads."""
         memory, at = self.memory, self.memory.layout.at
         where, length, capacity = memory.words(heap + at("runtime.p", "timers"), 3)
@@ -96,7 +98,7 @@ class HeapsOfPointers:
             raise Changed("the first timer of a heap isn't the soonest")
         found: list[tuple[int, int]] = []
         next_ones = [(first, 0)]
-        while next_ones and len(found) < MAX_TIMERS:
+        while next_ones and len(found) < limit:
             when, index = heapq.heappop(next_ones)
             found.append((timers[index], when))
             behind = _CHILDREN * index + 1
@@ -120,6 +122,20 @@ class HeapsOfPointers:
         if status != _WAITING:
             raise Changed("a timer is being changed")
         return when_ns
+
+
+def read_all(heaps: Heaps, of: Sequence[int]) -> tuple[dict[int, Heap], int]:
+    """The soonest timers of each heap, and how many more there are in all."""
+    limit = min(MAX_TIMERS, MAX_LOOKED_AT // len(of))
+    found: dict[int, Heap] = {}
+    later = total = 0
+    for heap in of:
+        found[heap], more = heaps.read(heap, limit)
+        later += more
+        total += len(found[heap]) + more
+        if total > MAX_HEAP:
+            raise Changed(f"more than {MAX_HEAP:,} timers")
+    return found, later
 
 
 def heaps_of(memory: Memory) -> Heaps:

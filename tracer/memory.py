@@ -15,6 +15,7 @@ from typing import Any
 from whowoke.analysis.errors import UnsupportedError, WhowokeError
 from whowoke.tracer.target import Target
 
+MAX_READS = 2_000_000  # of one process; a read is some 2 µs
 # The longest field that is read: an interface or the first words of a slice.
 _LONGEST_FIELD = 24
 
@@ -98,13 +99,17 @@ class Memory:
     def __init__(self, target: Target, layout: Layout) -> None:
         self.target = target
         self.layout = layout
+        self._reads = 0
 
     def read(self, address: int, size: int) -> bytes:
         """``size`` bytes at an address.
 
-        Raises Changed where they aren't mapped, WhowokeError where the process has ended or may not
-        be read.
+        Raises Changed where they aren't mapped and after ``MAX_READS``, WhowokeError where the
+        process has ended or may not be read.
         """
+        self._reads += 1
+        if self._reads > MAX_READS:
+            raise Changed("too much to read")
         try:
             return self.target.read_memory(address, size)
         except WhowokeError as error:

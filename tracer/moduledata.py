@@ -127,7 +127,7 @@ def _parse(elf: ElfFile, header: int, address: int, minor: int) -> ModuleData:
         and words[0] == header
         and words[16] == tables[4].address
         and words[17] == count + 1
-        and 0 < count <= min(tables[4].size // 8, _MAX_FUNCTIONS)
+        and 0 < count <= min((tables[4].size - 4) // 8, _MAX_FUNCTIONS)
         and sum(t.size for t in tables) <= _MAX_TABLES
         and text_start in (0, text)
         and text <= min_pc < max_pc <= etext

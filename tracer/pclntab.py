@@ -22,10 +22,11 @@ from whowoke.tracer.buildinfo import build_info
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.elfheaders import refuse
 from whowoke.tracer.moduledata import ModuleData, Table, find_module_data
-from whowoke.tracer.pcvalues import PcValues, text_at
+from whowoke.tracer.pcvalues import MAX_TEXT, PcValues, text_at
 
 MAX_INLINE_DEPTH = 128
 MAX_NAMES = 1 << 19
+MAX_FOUND = 1 << 14
 
 _PCDATA_INLINE_INDEX = 2
 _FUNCDATA_INLINE_TREE = 3
@@ -122,24 +123,20 @@ class FunctionTable:
         return self._named(found)
 
     def matching(self, pattern: str | re.Pattern[str]) -> list[Function]:
-        r"""Return the functions whose full name contains ``pattern``, by address.
-
-        ``^`` and ``$`` match at the ends of the name; no ``\A``, ``\Z`` or look-behind.
-        """
+        """Return the functions whose full name contains ``pattern``, by address."""
         text = pattern if isinstance(pattern, str) else pattern.pattern
-        scan = re.compile(text.encode(), re.MULTILINE)
-        names = self._names.replace(b"\0", b"\n")
-        found: list[int] = []
-        at = 0
+        scan, start_text = re.compile(text.encode()), _start_text(text)
+        names, found, at = self._names, list[int](), 0
         for _ in range(MAX_NAMES):
-            match = scan.search(names, at) if at <= len(names) else None
-            if match is None:
+            # The whole table is searched for plain text only: a pattern that isn't found may take
+            # the square of what it is searched in.
+            at = names.find(start_text, at)
+            if not 0 <= at < len(names):
                 return self._named(found)
-            start = names.rfind(b"\n", 0, match.start()) + 1
-            end = names.find(b"\n", match.start())
+            start = names.rfind(b"\0", 0, at) + 1
+            end = names.find(b"\0", at)
             end = len(names) if end < 0 else end
-            # A match may have run over the end of the name: only the name alone decides.
-            if end > start and scan.search(names[start:end]):
+            if start < end <= start + MAX_TEXT and scan.search(names[start:end]):
                 found.append(start)
             at = end + 1
         raise self._too_many_names()
@@ -188,6 +185,9 @@ class FunctionTable:
         wanted = np.array(offsets, dtype=np.int64)
         low = np.searchsorted(self._sorted_names, wanted, "left")
         high = np.searchsorted(self._sorted_names, wanted, "right")
+        # The table is the file's: all functions may have one name.
+        if int((high - low).sum()) > MAX_FOUND:
+            raise self._too_many_names()
         rows = [i for a, b in zip(low, high, strict=True) for i in self._by_name[a:b].tolist()]
         return [self._function(index) for index in sorted(rows)]
 
@@ -269,3 +269,11 @@ class FunctionTable:
         name: int = struct.unpack_from("<i", call, layout.inline_name)[0]
         parent: int = struct.unpack_from("<i", call, layout.inline_parent)[0]
         return name, parent
+
+
+def _start_text(pattern: str) -> bytes:
+    """Plain text that every match of a pattern begins with, "" where that isn't easily told."""
+    found = re.match(r"\^?(?:\.\*)?((?:[\w/-]|\\[^\w\s])*)(?![?*+{])", pattern)
+    if found is None or "|" in pattern:
+        return b""
+    return re.sub(r"\\(.)", r"\1", found[1]).encode()

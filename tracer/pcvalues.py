@@ -8,6 +8,8 @@ src/runtime/symtab.go of Go 1.26.8). The bytes are hostile input: nothing here r
 from array import array
 from bisect import bisect_right
 
+from whowoke.analysis.texts import printable
+
 MAX_TEXT = 1 << 14
 MAX_STEPS = 1 << 17
 MAX_CACHED_STEPS = 1 << 19
@@ -84,5 +86,4 @@ def text_at(table: bytes, offset: int) -> str:
     end = table.find(b"\0", offset, offset + MAX_TEXT) if 0 <= offset < len(table) else -1
     if end < 0:
         return ""
-    text = table[offset:end].decode("utf-8", "replace")
-    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return printable(table[offset:end].decode("utf-8", "replace"))

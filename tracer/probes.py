@@ -25,7 +25,7 @@ def _functions(probe: Probe, table: FunctionTable) -> list[Function]:
     exclude = re.compile(probe.exclude) if probe.exclude else None
     return [
         function
-        for function in table.matching(pattern)
+        for function in table.matching(f"^{probe.function}$")
         if pattern.fullmatch(function.name) and not (exclude and exclude.fullmatch(function.name))
     ]
 
@@ -70,10 +70,13 @@ def _line_address(function: Function, site: Site, table: FunctionTable, code: Co
 
 def _plan_probe(probe: Probe, table: FunctionTable, code: Code) -> tuple[list[PlannedSite], str]:
     """The sites of one probe, or why there are none."""
-    callees = {f.entry for f in table.matching(probe.callee)} if probe.callee else set()
+    callees = {f.entry for f in table.matching(f"^{probe.callee}")} if probe.callee else set()
     found: list[PlannedSite] = []
     strange = ""
-    for function in _functions(probe, table):
+    functions = _functions(probe, table)
+    if len(functions) > MAX_SITES:
+        return [], f"more than {MAX_SITES} functions to probe"
+    for function in functions:
         try:
             if not probe.wrapper and _only_passes_on(function, table, code):
                 continue

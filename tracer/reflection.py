@@ -16,7 +16,7 @@ from functools import cached_property
 from whowoke.tracer.memory import Changed, Memory
 from whowoke.tracer.moduledata import ModuleData
 
-MAX_READS = 200_000  # of one process; a read is some 2 µs
+MAX_READS = 200_000  # of one process; a read is some 2 µs, and counts once more per 512 bytes
 MAX_ELEMENTS = 4096  # of a slice or a map
 MAX_TEXT = 4096
 _MAX_FIELDS = 1024
@@ -50,7 +50,7 @@ class Types:
 
     def read(self, address: int, size: int) -> bytes:
         """Bytes of the process; Changed where there are none, or after ``MAX_READS``."""
-        self._reads += 1
+        self._reads += 1 + size // 512
         if self.is_exhausted:
             raise Changed("too much to read")
         return self._memory.read(address, size)

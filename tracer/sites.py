@@ -21,7 +21,8 @@ from whowoke.analysis.errors import UnsupportedError
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.pclntab import Function
 
-MAX_CODE = 256 << 10
+MAX_CODE = 256 << 10  # bytes of a function
+MAX_ALL_CODE = 16 << 20  # bytes that are decoded of an executable; 1 MiB takes 0.8 s
 
 Kind = Literal["push", "sub", "entry", "return", "after_call", "after_indirect_call"]
 
@@ -56,6 +57,11 @@ class Instruction:
         return self.address + self.size
 
     @property
+    def operation(self) -> str:
+        """The name without prefixes such as ``repz`` and ``bnd``."""
+        return self.name.rpartition(" ")[2]
+
+    @property
     def text(self) -> str:
         """Name and operands with one space between."""
         return f"{self.name} {self.operands}"
@@ -79,7 +85,7 @@ class Amd64:
     """What the sites depend on of x86-64. Another processor is another class like this one."""
 
     capstone_mode = (capstone.CS_ARCH_X86, capstone.CS_MODE_64)
-    returns = frozenset({"ret", "repz ret", "rep ret"})
+    returns = frozenset({"ret"})
     calls = frozenset({"call"})
     frame_setup: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         ("push", re.compile(r"push rbp$")),  # Go 1.21 and newer
@@ -88,6 +94,8 @@ class Amd64:
     stack_checks = _AMD64_STACK_CHECKS
     longest_check = 7
     _DIRECT = re.compile(r"0x[0-9a-f]+$")
+    # Prefixes that change no length, then one that makes a branch shorter on some processors only.
+    _AMBIGUOUS = re.compile(rb"[\x26\x2e\x36\x3e\x64\x65\x67\xf2\xf3]*\x66")
     _TABLE = re.compile(r"qword ptr \[r\w+ \+ r\w+\*8\]$")
 
     def target(self, instruction: Instruction) -> int | None:
@@ -98,11 +106,17 @@ class Amd64:
 
     def is_jump(self, instruction: Instruction) -> bool:
         """True for jumps, conditional or not."""
-        return instruction.name.startswith(("j", "loop"))
+        return instruction.operation.startswith(("j", "loop", "xbegin"))
+
+    def is_ambiguous(self, instruction: Instruction, raw: bytes) -> bool:
+        """True for a branch that Intel's and AMD's processors read with different lengths."""
+        branches = instruction.operation in self.calls or self.is_jump(instruction)
+        return branches and bool(self._AMBIGUOUS.match(raw))
 
     def is_table_jump(self, instruction: Instruction) -> bool:
         """True for the jump of a switch statement (Go 1.19), which stays in its function."""
-        return instruction.name == "jmp" and bool(self._TABLE.match(instruction.operands))
+        is_jump = instruction.operation == "jmp"
+        return is_jump and bool(self._TABLE.match(instruction.operands))
 
 
 _PROCESSORS = {"amd64": Amd64()}
@@ -121,6 +135,7 @@ class Code:
         self._elf = elf
         self._processor = _PROCESSORS[elf.machine.name]
         self._decoder = capstone.Cs(*self._processor.capstone_mode)
+        self._left = MAX_ALL_CODE
         self.instructions = lru_cache(64)(self._disassemble)
 
     def entry_site(self, function: Function) -> Site:
@@ -143,7 +158,7 @@ class Code:
         return [
             self._site(function, instruction.address, "return")
             for instruction in self.instructions(function)
-            if instruction.name in self._processor.returns
+            if instruction.operation in self._processor.returns
         ]
 
     def leaves_by_jump(self, function: Function) -> bool:
@@ -159,14 +174,15 @@ class Code:
     def ends_block(self, instruction: Instruction) -> bool:
         """True for what control may leave by: jumps, calls and returns."""
         leaving = self._processor.calls | self._processor.returns
-        return instruction.name in leaving or self._processor.is_jump(instruction)
+        return instruction.operation in leaving or self._processor.is_jump(instruction)
 
     def call_sites(self, function: Function) -> list[Site]:
         """Return the sites behind all CALLs of ``function``, by address."""
         sites = []
         for instruction in self.instructions(function):
+            is_call = instruction.operation in self._processor.calls
             # A call that is the last instruction doesn't return here (panics).
-            if instruction.name in self._processor.calls and instruction.end < function.end:
+            if is_call and instruction.end < function.end:
                 callee = self._processor.target(instruction)
                 kind: Kind = "after_indirect_call" if callee is None else "after_call"
                 sites.append(self._site(function, instruction.end, kind, callee or 0))
@@ -198,11 +214,18 @@ class Code:
         size = function.end - function.entry
         if not 0 < size <= MAX_CODE:
             raise self._refuse(function, f"{size} bytes of code")
+        self._left -= size
+        if self._left < 0:
+            raise self._refuse(function, "too much code was looked at")
         data = self._elf.read_virtual(function.entry, size)
         code = []
         at = function.entry
         for address, length, name, operands in self._decoder.disasm_lite(data, function.entry):
-            code.append(Instruction(address, length, name, operands))
+            instruction = Instruction(address, length, name, operands)
+            start = address - function.entry
+            if self._processor.is_ambiguous(instruction, data[start : start + length]):
+                raise self._refuse(function, f"a branch of unclear length ({address:#x})")
+            code.append(instruction)
             at += length
         if at != function.end:
             raise self._refuse(function, f"no instruction at {at:#x}")

@@ -8,9 +8,12 @@ import psutil
 
 from whowoke.tracer.target import Target
 
+_IN6_SIZE = 28
+
 
 def socket_address(data: bytes) -> str:
     """Text of a struct sockaddr (include/uapi/linux/in.h, in6.h, un.h); empty if it isn't known."""
+    data = data.ljust(_IN6_SIZE, b"\0")
     (family,) = struct.unpack_from("<H", data)
     if family == socket.AF_INET:
         return f"{socket.inet_ntoa(data[4:8])}:{int.from_bytes(data[2:4])}"

@@ -22,6 +22,7 @@ from whowoke.analysis.errors import (
     UsageError,
     WhowokeError,
 )
+from whowoke.analysis.texts import printable
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.pclntab import Function
 
@@ -86,8 +87,8 @@ class Target:
             ) from None
         except OSError as error:
             raise _failed(tgid, error) from None
-        command = _read_proc(tgid, "comm").decode("utf-8", "replace").rstrip("\n")
-        return cls(tgid, start_ticks, command, executable)
+        command = _read_proc(tgid, "comm").decode("utf-8", "replace").removesuffix("\n")
+        return cls(tgid, start_ticks, printable(command), printable(executable))
 
     @classmethod
     def by_name(cls, name: str) -> "Target":

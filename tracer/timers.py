@@ -14,7 +14,7 @@ import numpy as np
 
 from whowoke.analysis.errors import PermissionDeniedError, UnsupportedError, WhowokeError
 from whowoke.tracer.anchors import Anchors
-from whowoke.tracer.heaps import EMPTY, Heap, heaps_of
+from whowoke.tracer.heaps import Heap, heaps_of, read_all
 from whowoke.tracer.memory import Changed, Memory, Struct
 from whowoke.tracer.target import Target
 from whowoke.tracer.waiters import Waiters, Wakes
@@ -101,13 +101,10 @@ class TimerReader:
 
     def _try(self) -> Reading:
         found = Reading(now_ns=time.monotonic_ns())
-        heaps = {p + self._anchors.timers: EMPTY for p in self._processors()}
-        found.processors = len(heaps)
-        entries: list[_Entry] = []
-        for timers in heaps:
-            heaps[timers], later = self._heaps.read(timers)
-            found.later += later
-            entries += [(timers, address, when) for address, when in heaps[timers].tolist()]
+        of = [p + self._anchors.timers for p in self._processors()]
+        found.processors = len(of)
+        heaps, found.later = read_all(self._heaps, of)
+        entries = [(timers, *row) for timers, heap in heaps.items() for row in heap.tolist()]
         read = [self._look(entry) for entry in entries]
         changed = self._moved(heaps)
         for entry, seen in zip(entries, read, strict=True):
@@ -138,8 +135,9 @@ class TimerReader:
     def _moved(self, heaps: dict[int, Heap]) -> "set[_Entry]":
         """What came into a heap or left one since it was read."""
         moved: set[_Entry] = set()
+        again, _ = read_all(self._heaps, list(heaps))
         for timers, before in heaps.items():
-            after, _ = self._heaps.read(timers)
+            after = again[timers]
             if not np.array_equal(before, after):
                 old, new = ({(timers, *row) for row in h.tolist()} for h in (before, after))
                 moved |= old ^ new

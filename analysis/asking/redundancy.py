@@ -15,7 +15,7 @@ from whowoke.analysis.asking.phrases import Row
 from whowoke.analysis.asking.requests import Requests
 from whowoke.analysis.asking.sameness import DIFFERENT, SAME, UNKNOWN, codes_of_both
 from whowoke.analysis.queueing.queues import Reconcile
-from whowoke.analysis.rules.frames import CaptureLike, Rows
+from whowoke.analysis.rules.frames import CaptureLike, Rows, probe_sites
 from whowoke.analysis.rules.lookup import MISSING, codes
 from whowoke.analysis.waking.chains import COUNTED_NS
 
@@ -39,8 +39,8 @@ NEEDED = {
 
 def missing_probes(capture: CaptureLike) -> set[str]:
     """The probes for reads and requests that the recording was made without."""
-    sites = capture.metadata.get("sites")
-    if not isinstance(sites, list):
+    sites = probe_sites(capture)
+    if sites is None:
         return set()
     told = capture.metadata.get("missing")
     left_out = {
@@ -48,7 +48,7 @@ def missing_probes(capture: CaptureLike) -> set[str]:
         for text in (told if isinstance(told, list) else [])
         for name in str(text).rpartition(": no ")[2].split(",")
     }
-    there = {site.get("probe") for site in sites if isinstance(site, dict)}
+    there = {site.probe for site in sites}
     lost = set(FOLLOWED[1:]) - there if FOLLOWED[0] in there else set()
     return set(PROBES) - there | left_out.intersection(OPTIONAL) | lost
 

@@ -19,14 +19,15 @@ import numpy as np
 import zstandard
 
 from whowoke.analysis.capture import schema
+from whowoke.analysis.texts import plain, printable
 
 MAGIC = b"WHOWOKE\0"
 FORMAT_VERSION = 1
 FILE_HEADER = struct.Struct("<8sI")
 CHUNK_HEADER = struct.Struct("<HHIII")
 MAX_PAYLOAD = 16 << 20
-MAX_COLUMNS = 64
-MAX_I8 = (1 << 63) - 1
+MAX_COLUMNS, MAX_TEXT, MAX_FRAMES = 64, 1 << 14, 4096
+MAX_I8, MAX_TIME_NS = (1 << 63) - 1, 1 << 62
 
 _OWN = threading.local()
 _CHECKED = struct.Struct("<HHII")
@@ -168,6 +169,8 @@ def decode_rows(record: schema.Record, raw: bytes) -> np.ndarray:
             rows[name] = column
     if position != len(raw) or not has_time:
         raise ChunkError("columns don't fill the chunk, or have no time")
+    if rows["ts_ns"].max() > MAX_TIME_NS:
+        raise ChunkError("times that no clock has")
     return rows
 
 
@@ -185,6 +188,15 @@ def decode_object(raw: bytes) -> dict[str, Any]:
         raise ChunkError(f"no JSON: {err}") from None
     if not isinstance(value, dict):
         raise ChunkError("no JSON object")
+    return value
+
+
+def decode_metadata(raw: bytes) -> dict[str, Any]:
+    """What the recorder says of itself, made ``plain``."""
+    try:
+        value: dict[str, Any] = plain(decode_object(raw))
+    except RecursionError:
+        raise ChunkError("metadata too deep") from None
     return value
 
 
@@ -214,7 +226,7 @@ def decode_stacks(raw: bytes) -> dict[int, list[Frame]]:
     try:
         frames = [_frame(item) for item in value["frames"]]
         return {
-            _number(key): [frames[_index(i)] for i in indices]
+            _number(key): [frames[_index(i)] for i in indices[:MAX_FRAMES]]
             for key, indices in value["stacks"].items()
         }
     except (KeyError, IndexError, TypeError, AttributeError) as err:
@@ -291,7 +303,7 @@ def _index(value: object) -> int:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ChunkError(f"no text: {value!r:.80}")
-    return value.encode("utf-8", "replace").decode()
+    return printable(value[:MAX_TEXT])
 
 
 def _frame(item: object) -> Frame:

@@ -223,7 +223,7 @@ class Capture:
                 raise ChunkError(f"more than {MAX_TEXT_BYTES >> 20} MiB of texts")
             raw = chunks.unpack(header, payload)
             if header.kind == Kind.METADATA:
-                self.metadata.update(chunks.decode_object(raw))
+                self.metadata.update(chunks.decode_metadata(raw))
             elif header.kind == Kind.STRINGS:
                 self.strings.update(chunks.decode_strings(raw))
             elif header.kind == Kind.STACKS:

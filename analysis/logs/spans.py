@@ -18,7 +18,7 @@ import numpy.typing as npt
 from whowoke.analysis.logs.loglines import Reader
 from whowoke.analysis.logs.told import Told
 from whowoke.analysis.queueing.queues import Reconcile
-from whowoke.analysis.rules.frames import CaptureLike
+from whowoke.analysis.rules.frames import CaptureLike, probe_sites
 
 TOLERANCE_NS = 50_000_000
 PROBES = ("reconcile_start", "queue_get")
@@ -110,9 +110,7 @@ def _read(capture: CaptureLike) -> Reader | None:
 
 
 def _could_see(capture: CaptureLike) -> bool:
-    sites = capture.metadata.get("sites")
-    found = sites if isinstance(sites, list) else []
-    return any(isinstance(site, dict) and site.get("probe") in PROBES for site in found)
+    return any(site.probe in PROBES for site in probe_sites(capture) or ())
 
 
 def _not_read(reader: Reader) -> Iterator[str]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from whowoke.analysis.texts import printable
+
 MAX_TEXT = 512
 MAX_WALL_NS = 1 << 62
 # Spellings of an attribute, without ``k8s.`` before it, in small letters, without ``._-``.
@@ -75,8 +77,8 @@ def named(values: dict[str, Any]) -> dict[str, str | None]:
 
 
 def text(value: Any) -> str | None:
-    """A text of a sensible length."""
-    return value if isinstance(value, str) and len(value) <= MAX_TEXT else None
+    """A text of a sensible length, on one line."""
+    return printable(value) if isinstance(value, str) and len(value) <= MAX_TEXT else None
 
 
 def whole(value: Any) -> int | None:

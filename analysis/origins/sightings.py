@@ -19,6 +19,7 @@ from whowoke.analysis.rules.frames import (
     matches_any,
     package,
     plain_name,
+    probe_sites,
 )
 from whowoke.analysis.rules.lookup import codes
 from whowoke.analysis.waking.peers import Peers
@@ -77,16 +78,12 @@ def _inbound(wakeups: pd.DataFrame, peers: Peers) -> Rows:
 
 def declared(capture: CaptureLike) -> Place:
     """Where the operator's only Reconcile is declared, as far as the probe sites tell."""
-    sites = capture.metadata.get("sites")
-    functions = {
-        (str(site.get("function", "")), str(site.get("file") or ""), str(site.get("line") or ""))
-        for site in (sites if isinstance(sites, list) else [])
-        if isinstance(site, dict) and site.get("probe") == "reconcile_return"
-    }
-    if len(functions) != 1:
+    found = {site for site in probe_sites(capture) or () if site.probe == "reconcile_return"}
+    if len(found) != 1:
         return NOWHERE
-    function, file, line = functions.pop()
-    return Place(plain_name(function), f"{file}:{line}" if file else "", "declared")
+    site = found.pop()
+    location = f"{site.file}:{site.line}" if site.file else ""
+    return Place(plain_name(site.function), location, "declared")
 
 
 def signal_name(number: int) -> str:

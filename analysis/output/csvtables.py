@@ -7,7 +7,8 @@ import numpy as np
 
 from whowoke.analysis.output.exporter import Exporter, Source
 from whowoke.analysis.output.files import folder, replaced
-from whowoke.analysis.tables.columns import BOOL, TABLES, TIME, Table
+from whowoke.analysis.tables.columns import BOOL, TABLES, TEXT, TIME, Table
+from whowoke.analysis.texts import FORMULA_STARTS, NO_FORMULA
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +19,9 @@ TARGETS = folder("csv")
 def write_csv(source: Source, path: Path) -> None:
     """A folder with ``TABLE.csv`` for each table.
 
-    Times are RFC 3339 with nanoseconds, flags ``true`` or ``false``. Each file is replaced by a
-    whole new one; what else is in the folder stays.
+    Times are RFC 3339 with nanoseconds, flags ``true`` or ``false``; a text that a spreadsheet
+    would take for a formula has an apostrophe before it, and so has one that begins with that. Each
+    file is replaced by a whole new one; what else is in the folder stays.
     """
     path.mkdir(parents=True, exist_ok=True)
     for table, target in zip(TABLES, TARGETS(path), strict=True):
@@ -43,6 +45,9 @@ def _as_text(table: Table, frame: "pd.DataFrame") -> "pd.DataFrame":
             frame[name] = time_texts(frame[name])
         elif dtype == BOOL:
             frame[name] = frame[name].map({True: "true", False: "false"}).astype("object")
+        elif dtype == TEXT:
+            risky = frame[name].str.startswith(FORMULA_STARTS, na=False)
+            frame[name] = frame[name].mask(risky, NO_FORMULA + frame[name])
     return frame
 
 

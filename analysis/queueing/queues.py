@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 Key = tuple[int, int, int]
 
+# Of one item, those among which is looked for what made it ready: the first does in a sound queue.
+MAX_NEWEST = 256
 # An add is recorded before it is in the queue; a Get this shortly after may come first.
 RACE_NS = 5_000_000
 # How long an add may wait to be taken into the queue.
@@ -130,6 +132,10 @@ class _Item:
         """The adds that the next Get takes."""
         return [add for add in self.pending if not add.waiting]
 
+    def newest(self) -> list[Add]:
+        """The newest of these: an item becomes ready once, whatever is added to it then."""
+        return [add for add in self.pending[-MAX_NEWEST:] if not add.waiting]
+
 
 @dataclass
 class Queues:
@@ -175,9 +181,9 @@ class Queues:
             ready.adds, ready.delayed, ready.before = due.adds, due.delayed, due.before
             _take_back_due(item, due)
             return
-        at_once, delayed = _made_ready(item.in_queue(), ready.ts_ns)
+        at_once, delayed = _made_ready(item.newest(), ready.ts_ns)
         if not at_once and not delayed and _take_back(item, ready.ts_ns):
-            at_once, delayed = _made_ready(item.in_queue(), ready.ts_ns)
+            at_once, delayed = _made_ready(item.newest(), ready.ts_ns)
         for add in () if at_once else delayed:
             add.due_ns = ready.ts_ns if add.due_ns is None else add.due_ns
         ready.adds, ready.delayed = at_once or delayed, delayed

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from whowoke.analysis.rules.causes import Cause, Rules, distinct
-from whowoke.analysis.rules.frames import NOWHERE, CaptureLike, Place, plain_name
+from whowoke.analysis.rules.frames import NOWHERE, CaptureLike, Place, plain_name, probe_sites
 from whowoke.analysis.waking.chains import Chains
 
 # A wake-up of a goroutine that was created while a request was served is about that request.
@@ -106,11 +106,9 @@ def _columns(capture: CaptureLike, name: str, column: str) -> list[tuple[int, in
 
 def _handlers(capture: CaptureLike) -> dict[int, Place]:
     """The functions of the probe sites in handlers."""
-    sites = capture.metadata.get("sites")
     places = {}
-    for number, site in enumerate(sites if isinstance(sites, list) else []):
-        if isinstance(site, dict) and site.get("probe") == "http_handler":
-            file, line = site.get("file"), site.get("line")
-            location = f"{file}:{line}" if file and line else ""
-            places[number] = Place(plain_name(str(site.get("function"))), location, "callback")
+    for number, site in enumerate(probe_sites(capture) or []):
+        if site.probe == "http_handler":
+            location = f"{site.file}:{site.line}" if site.file and site.line else ""
+            places[number] = Place(plain_name(site.function), location, "callback")
     return places

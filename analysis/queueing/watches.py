@@ -108,7 +108,9 @@ class Watches:
     def brought(self, wakeup: int, streams: list[int]) -> list[Cause]:
         """What came with a wake-up on these streams; a part of a message is of the watch, too."""
         events = self._of_wakeup.get(wakeup, [])
-        kinds = {event.goid: {e.kind for e in events if e.goid == event.goid} for event in events}
+        kinds: dict[int, set[str]] = {}
+        for event in events:
+            kinds.setdefault(event.goid, set()).add(event.kind)
         # After an error the stream ends, that says nothing more.
         told = [e for e in events if e.kind or "ERROR" not in kinds[e.goid]]
         silent = [goid for goid in streams if goid not in kinds]

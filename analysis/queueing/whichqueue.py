@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from whowoke.analysis.rules.frames import CaptureLike, Rows
+from whowoke.analysis.rules.frames import CaptureLike, Rows, probe_sites
 
 
 class Row:
@@ -45,7 +45,7 @@ Item = tuple[int, int]
 
 # Queues of client-go: a delayed item waits beside the queue; an add for at once leaves it there.
 CLASSIC = "k8s.io/client-go/util/workqueue."
-_CLOSURES = re.compile(r"(\.func\d+|\.gowrap\d+|\.deferwrap\d+|\.\d+)+$")
+_CLOSURE = re.compile(r"(func|gowrap|deferwrap)?\d+")
 
 
 @dataclass
@@ -63,13 +63,8 @@ def item_of(row: Row) -> Item:
 
 def classic_sites(capture: CaptureLike) -> dict[int, str]:
     """Functions of client-go's queues by the index of their probe sites."""
-    sites = capture.metadata.get("sites")
-    functions = {
-        index: str(site.get("function", ""))
-        for index, site in enumerate(sites if isinstance(sites, list) else [])
-        if isinstance(site, dict)
-    }
-    return {index: name for index, name in functions.items() if name.startswith(CLASSIC)}
+    sites = enumerate(probe_sites(capture) or [])
+    return {index: site.function for index, site in sites if site.function.startswith(CLASSIC)}
 
 
 def name_queues(
@@ -93,9 +88,18 @@ def name_queues(
     for _, name, row in events:
         if name == "queue_done" and row["site"] in classic and row["queue"] not in real:
             names.plain.add(row["queue"])
-            function = _CLOSURES.sub("", caller(row["stack"]))
+            function = _enclosing(caller(row["stack"]))
             names.controllers.setdefault(row["queue"], function)
     return names
+
+
+def _enclosing(function: str) -> str:
+    """The function that a closure, or one within a closure, is in."""
+    outer, dot, name = function.rpartition(".")
+    while dot and _CLOSURE.fullmatch(name):
+        function = outer
+        outer, dot, name = function.rpartition(".")
+    return function
 
 
 def _of_metrics(events: list[Event]) -> dict[int, set[int]]:

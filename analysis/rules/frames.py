@@ -47,6 +47,7 @@ class Place(NamedTuple):
     kind: str
 
 
+MAX_MODULES = 10_000
 NOWHERE = Place("", "", "unknown")
 
 
@@ -101,7 +102,31 @@ def package(function: str) -> str:
 def known_modules(capture: CaptureLike) -> dict[str, str]:
     """Versions of the modules that the target is made of."""
     modules = capture.metadata.get("modules")
-    return modules if isinstance(modules, dict) else {}
+    return modules if isinstance(modules, dict) and len(modules) <= MAX_MODULES else {}
+
+
+class ProbeSite(NamedTuple):
+    """One place that was probed: empty and 0 for what isn't known."""
+
+    probe: str = ""
+    function: str = ""
+    file: str = ""
+    line: int = 0
+
+
+def probe_sites(capture: CaptureLike) -> list[ProbeSite] | None:
+    """The probe sites in the order in which records name them, None where none are told."""
+    rows = capture.metadata.get("sites")
+    return [_probe_site(row) for row in rows] if isinstance(rows, list) else None
+
+
+def _probe_site(row: Any) -> ProbeSite:
+    if not isinstance(row, dict):
+        return ProbeSite()
+    texts = (row.get(name) for name in ("probe", "function", "file"))
+    probe, function, file = (text if isinstance(text, str) else "" for text in texts)
+    line = row.get("line")
+    return ProbeSite(probe, function, file, line if isinstance(line, int) else 0)
 
 
 class Code:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.rules.causes import BEFORE, CAUSE_FIELDS, Cause
-from whowoke.analysis.rules.frames import CaptureLike, known_modules
+from whowoke.analysis.rules.frames import CaptureLike, known_modules, probe_sites
 from whowoke.analysis.verdicts.reasons import load_reasons
 from whowoke.analysis.verdicts.tallies import answer_counts
 from whowoke.analysis.verdicts.things import UNNAMED, Request, is_write, told_name
@@ -250,10 +250,10 @@ class Facts:
 
 def unanswered(capture: CaptureLike) -> list[str]:
     """What the capture has no records of, as far as its probe sites tell."""
-    sites = capture.metadata.get("sites")
-    if not isinstance(sites, list):
+    sites = probe_sites(capture)
+    if sites is None:
         return []
-    probes = {site.get("probe") for site in sites if isinstance(site, dict)}
+    probes = {site.probe for site in sites}
     return [what for what, names in NEEDED.items() if probes.isdisjoint(names)]
 
 

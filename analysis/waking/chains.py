@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from whowoke.analysis.rules.causes import Rules
-from whowoke.analysis.rules.frames import CaptureLike, Code, Rows
+from whowoke.analysis.rules.frames import CaptureLike, Code, Rows, probe_sites
 from whowoke.analysis.waking.history import Activation, Activations, History, Readied
 from whowoke.analysis.waking.peers import Peers
 
@@ -271,11 +271,9 @@ def _rows(order: int, table: Mapping[str, Rows] | Rows, names: Sequence[str]) ->
 
 def _blind_times(capture: CaptureLike) -> list[tuple[int, int]]:
     """From when to when links may have been lost: a probe was missing, full or taken off."""
-    sites = capture.metadata.get("sites")
-    if isinstance(sites, list):
-        probes = {site.get("probe") for site in sites if isinstance(site, dict)}
-        if not probes.issuperset(LINKS):
-            return [(0, FOREVER)]
+    sites = probe_sites(capture)
+    if sites is not None and not {site.probe for site in sites}.issuperset(LINKS):
+        return [(0, FOREVER)]
     losses = capture.losses
     rows = zip(losses["ts_ns"].tolist(), losses["kind"].tolist(), strict=True)
     return [

@@ -36,7 +36,7 @@ def test_what_is_written_is_read_back(small):
     assert capture.truncated_bytes == 0
     assert capture.notes == []
     assert capture.metadata == {"pid": 42, "command": ["op", "--x"], "go": "1.27", "end": True}
-    assert capture.strings == {1: "default", 2**64 - 1: "näme\x00?"}
+    assert capture.strings == {1: "default", 2**64 - 1: "näme\ufffd\ufffd"}
     assert capture.stacks == {7: STACK, 8: STACK[:1], 9: []}
     assert capture.symbols == {0x401000: STACK[0]}
     assert capture.losses.to_dict("list") == {"ts_ns": [10**15], "kind": ["threads"], "count": [3]}

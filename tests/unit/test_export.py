@@ -157,3 +157,14 @@ def test_weights_are_for_folded_stacks(tmp_path):
         with pytest.raises(UsageError):
             exporters.check(name, tmp_path / "out", False, weight)
     assert exporters.check("folded", tmp_path / "out", False, "cpu")
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\uff1d", "\uff20", "'"])
+def test_a_text_that_a_spreadsheet_would_run_is_made_plain(tmp_path, start):
+    text = f"{start}cmd|' /C calc'!A0"
+    frame = pd.DataFrame({"event_id": [1], "after_ns": [-5], "name": [text], "controller": ["a=b"]})
+    export(Source({"queue": conform(QUEUE, frame)}), "csv", tmp_path)
+    (row,) = rows(tmp_path / "queue.csv")
+    assert row["name"] == f"'{text}"
+    assert row["name"].removeprefix("'") == text
+    assert (row["after_ns"], row["controller"]) == ("-5", "a=b")

@@ -16,6 +16,7 @@ from whowoke.analysis.errors import WhowokeError
 from whowoke.tracer.buildinfo import build_info
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.pclntab import FunctionTable
+from whowoke.tracer.plan import all_probes
 from whowoke.tracer.sites import Code
 
 SECONDS = 1.0
@@ -255,3 +256,19 @@ def test_names_all_alike(sound, copy):
             with contextlib.suppress(WhowokeError):
                 search("a")
             assert time.process_time() - started < SECONDS
+
+
+@pytest.mark.parametrize(
+    "unit", [b"a", b"k8s.io/client-go/util/workqueue.(*Typed[go.shape.", b"a."]
+)
+def test_a_name_without_an_end(sound, copy, unit):
+    """What a pattern begins with again and again: searching takes no square of the time."""
+    _, places = sound
+    start, size = places[6]
+    path = copy([(start, (unit * size)[: size - 1] + b"\0")])
+    with ElfFile.open(path) as elf:
+        table = FunctionTable.open(elf)
+        started = time.process_time()
+        for probe in all_probes():
+            assert table.matching(f"^{probe.function}$") == []
+        assert time.process_time() - started < SECONDS

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import zstandard
 
+from tests.fuzz.recorded import operator
 from tests.unit.captures import FIRE, contents, rows_of
 from whowoke.analysis.capture import chunks, schema
 from whowoke.analysis.capture import reader as capture_module
 from whowoke.analysis.capture.chunks import Kind
 from whowoke.analysis.capture.reader import Capture, CaptureWriter
 from whowoke.analysis.errors import WhowokeError
+from whowoke.analysis.telling.explain import explain
 
 
 def forge(path, *parts):
@@ -58,6 +60,11 @@ HOSTILE = {
     "no columns": (Kind.RECORDS, FIRE.kind, *packed(b"\1\0\0\0\0\0\0\0" + b"\0" * 9)),
     "cut column": (Kind.RECORDS, FIRE.kind, *packed(b"\1\0\0\0\1\0\0\0\3\0\5ts_ns1234567")),
     "no time": (Kind.RECORDS, FIRE.kind, *packed(b"\1\0\0\0\1\0\0\0\3\0\1a12345678")),
+    "no such time": (
+        Kind.RECORDS,
+        FIRE.kind,
+        *packed(b"\1\0\0\0\1\0\0\0\3\0\5ts_ns" + b"\xff" * 8),
+    ),
     "column type": (Kind.RECORDS, FIRE.kind, *packed(b"\1\0\0\0\1\0\0\0\x63\0\1a12345678")),
     "encoding": (Kind.RECORDS, FIRE.kind, *packed(b"\1\0\0\0\1\0\0\0\3\x63\1a12345678")),
 }
@@ -109,3 +116,10 @@ def test_columns_of_another_version_are_added_and_left_out(tmp_path, monkeypatch
     assert read["goid"].tolist() == [3, 4]
     assert read["trigger"].tolist() == [0, 0]
     assert "later" not in read.dtype.names
+
+
+@pytest.mark.parametrize("probe", [[], {}, [[]], None, 7, "\n"], ids=repr)
+def test_probe_sites_that_are_none(probe):
+    c = operator()
+    c.metadata["sites"] = [{"probe": probe, "function": probe, "file": probe, "line": probe}, probe]
+    assert "wake-ups" in explain(c).text()

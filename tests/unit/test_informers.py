@@ -4,9 +4,20 @@ import random
 
 import pytest
 
-from tests.unit.go_values import BASE, CODE, LISTENERS, META, QUEUES, SOURCE, GoProcess, Operator
+from tests.unit.go_values import (
+    BASE,
+    CODE,
+    CONTROLLER_CACHE,
+    LISTENERS,
+    META,
+    QUEUES,
+    SOURCE,
+    GoProcess,
+    Operator,
+)
 from whowoke.analysis.telling import info
-from whowoke.tracer import informers, reflection
+from whowoke.tracer import caches, informers, reflection
+from whowoke.tracer.caches import caches_near, readers_of
 from whowoke.tracer.gomaps import entries
 from whowoke.tracer.informers import Handler
 from whowoke.tracer.memory import Changed
@@ -400,3 +411,20 @@ def test_interfaces_of_other_packages_are_no_queues():
     process.hold(handler + 32, other, process.queue_type, 0x7000)
     process.listen(*process.functions(f"{SOURCE}.(*EventHandler).OnAdd-fm", handler))
     assert handlers(process) is None
+
+
+def test_a_cache_of_types_that_hold_themselves_ends(monkeypatch):
+    """Nothing is read for a field, so that the number of reads is no bound."""
+    process = Operator()
+    inner = process.struct(f"{CONTROLLER_CACHE.rpartition('/')[0]}.informerCache",
+                           **{f"f{n}": process.word for n in range(40)})  # fmt: skip
+    fields = process.value(inner, 0).type._behind[1]
+    for number in range(40):
+        process.words(fields + 24 * number + 8, inner)
+    value = process.value(inner, BASE)
+    assert all(v.type.address == inner for v in map(value.field, value.type.fields))
+    with pytest.raises(Changed, match="more than"):
+        list(readers_of(value))
+    monkeypatch.setattr(caches, "_CACHES", ())
+    with pytest.raises(Changed, match="more than"):
+        caches_near([value])

@@ -12,7 +12,9 @@ from tests.unit.go_stacks import (
 )
 from tests.unit.scenes import due, reasons, reconciles, resynced, ticked, watched
 from tests.unit.synthetic import ADDER, HANDLER, MS, WORKER, Synthetic
+from whowoke.analysis.model import Analysis
 from whowoke.analysis.output.outputs import analyse
+from whowoke.analysis.queueing.queues import MAX_NEWEST
 
 
 def test_adds_that_were_merged_are_all_named():
@@ -122,3 +124,16 @@ def test_the_queue_table_has_every_operation():
     assert set(queue["controller"]) == {"web"}
     assert set(queue["name"]) == {"a"}
     assert queue["after_ns"].tolist()[3] == 5 * MS
+
+
+def test_an_item_that_is_ready_again_and_again_costs_no_square():
+    """No sound queue does it: an item becomes ready once until it is handed out."""
+    c = Synthetic()
+    count = 3 * MAX_NEWEST
+    for _ in range(count):
+        c.add(42, "a", BY_CHANNEL)
+        c.item_ready(ADDER, "a")
+    c.reconcile("a")
+    found = Analysis(c).operations
+    assert max(len(ready.adds) for ready in found.queues.readies) == MAX_NEWEST
+    assert len(found.reconciles[0].triggers()) == count

@@ -3,12 +3,15 @@
 import re
 from collections import Counter
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
 from tests.unit import gobuild, programs
 from whowoke.analysis.errors import UnsupportedError
+from whowoke.tracer import sites as sites_module
 from whowoke.tracer.elf import ElfFile
+from whowoke.tracer.elfheaders import MACHINES
 from whowoke.tracer.pclntab import Function, FunctionTable
 from whowoke.tracer.sites import Code
 
@@ -180,3 +183,47 @@ def test_leaving_by_a_jump(program):
     (gogo,) = table.find("gogo")
     assert code.leaves_by_jump(gogo)
     assert code.return_sites(gogo) == []
+
+
+def function_of(code):
+    """The sites of a function of these bytes."""
+    stub = SimpleNamespace(
+        name="code",
+        machine=MACHINES[62],
+        read_virtual=lambda at, size: code[at - 0x1000 : at - 0x1000 + size],
+        file_offset=lambda at: at - 0x1000,
+    )
+    return Code(stub), Function("main.f", 0x1000, 0x1000 + len(code), "", 1)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ebff90",  # jmp into itself
+        "f2ebff90",  # the same with a prefix
+        "c7f8ffffffff90",  # xbegin with its handler in an instruction
+        "66e90100000090",  # jmp of 6 bytes for Intel, of 4 for AMD
+        "2e66e80100000090",
+        "90e9",  # cut
+    ],
+)
+def test_code_that_may_be_read_in_two_ways_is_refused(code):
+    decoder, function = function_of(bytes.fromhex(code))
+    for ask in (decoder.entry_site, decoder.return_sites, decoder.call_sites):
+        with pytest.raises(UnsupportedError):
+            ask(function)
+
+
+def test_prefixes_change_no_kind():
+    decoder, function = function_of(bytes.fromhex("f2e800000000 f2c3 f3c3"))
+    assert [site.offset for site in decoder.return_sites(function)] == [6, 8]
+    assert [site.offset for site in decoder.call_sites(function)] == [6]
+
+
+def test_the_code_that_is_decoded_is_bounded(monkeypatch):
+    monkeypatch.setattr(sites_module, "MAX_ALL_CODE", 3)
+    decoder, function = function_of(b"\x90\xc3")
+    assert decoder.return_sites(function)
+    decoder.instructions.cache_clear()
+    with pytest.raises(UnsupportedError, match="too much code"):
+        decoder.return_sites(function)

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.go_memory import ALLP, BASE, BIAS, MODIFIED, RUNNING, ZOMBIE, FakeProcess
 from whowoke.analysis.errors import UnsupportedError, WhowokeError
 from whowoke.tracer import heaps as heaps_module
+from whowoke.tracer import memory as memory_module
 from whowoke.tracer import timers as timers_module
 from whowoke.tracer.timers import FOREVER_NS, TRIES
 
@@ -267,3 +268,26 @@ def test_memory_full_of_nonsense_does_no_harm(version, seed):
         assert all(0 < timer.due_ns <= FOREVER_NS for timer in found.timers)
     assert process.largest <= 1 << 20
     assert process.reads < 10_000
+
+
+@pytest.mark.parametrize("version", LAYOUTS)
+def test_timers_of_all_processors_together_are_bounded(version, monkeypatch):
+    process = FakeProcess(version, processors=4)
+    for number in range(40):
+        process.timer(100 + number, "runtime.other", 0, p=number % 4)
+    monkeypatch.setattr(heaps_module, "MAX_LOOKED_AT", 20)
+    found = process.reader().read()
+    assert [timer.due_ns for timer in found.timers] == list(range(100, 120))
+    assert found.later == 20
+    monkeypatch.setattr(heaps_module, "MAX_HEAP", 39)
+    refused(process)
+
+
+def test_reads_are_counted(monkeypatch):
+    process = FakeProcess()
+    process.timer(100, "runtime.other", 0)
+    assert process.reader().read().timers
+    process.reads = 0
+    monkeypatch.setattr(memory_module, "MAX_READS", 3)
+    refused(process)
+    assert process.reads == 3
