@@ -35,7 +35,7 @@ NS = 1_000_000_000
 
 
 class Boundary(NamedTuple):
-    """All that was recorded before ``ts_ns`` lies before ``offset`` in the file."""
+    """All that was drained before ``ts_ns`` lies before ``offset`` in the file."""
 
     ts_ns: int
     offset: int

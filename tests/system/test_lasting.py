@@ -59,7 +59,8 @@ def test_only_the_end_is_kept(end: int, tmp_path: Path, whowoke: Sequence[str]) 
     if end == signal.SIGINT:
         start_ns, end_ns = capture.metadata["start_ns"], capture.metadata["end_ns"]
         assert 3 * SECOND <= end_ns - start_ns < 6 * SECOND
-        assert start_ns <= found[0]
+        # What was drained just after the moment at which the part begins is there, too.
+        assert start_ns - found[0] < SECOND // 2
     assert explain(capture).json()["target"]["name"] == "timers"
 
 
