@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,18 +56,9 @@ class ErrorsToExitCodes(TyperGroup):
         **extra: Any,
     ) -> Any:
         """Run a command line and exit."""
-        try:
-            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            code = _after_broken_pipe()
-        except typer.Abort:
-            code = 130
-        except WhowokeError as err:
-            code = _tell(str(err), err.hint, err.exit_code)
-        except Exception as err:  # noqa: BLE001
-            code = _tell_foreign(err)
-        sys.exit(code if isinstance(code, int) else 0)
+        run = super().main
+        arguments = (args, prog_name, complete_var, False, windows_expand_args)
+        sys.exit(exit_code_of(lambda: run(*arguments, **extra)))
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; a reader that went away is told from other errors of the system."""
@@ -75,6 +66,24 @@ class ErrorsToExitCodes(TyperGroup):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise typer.Exit(_after_broken_pipe()) from None
+
+
+def exit_code_of(run: Callable[[], Any]) -> int:
+    """Run a command: its exit code, with what went wrong told in at most two lines."""
+    try:
+        code = run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _after_broken_pipe()
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    except typer.Exit as end:
+        code = end.exit_code
+    except WhowokeError as err:
+        code = _tell(str(err), err.hint, err.exit_code)
+    except Exception as err:  # noqa: BLE001
+        code = _tell_foreign(err)
+    return code if isinstance(code, int) else 0
 
 
 def show(text: str) -> None:

@@ -1,5 +1,6 @@
 """The kernel side: C for bcc, with the few headers that it needs, so that none are installed."""
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,6 +9,8 @@ _COMMON = ("events.h", "maps.h")
 _KERNEL = ("sched.c", "syscalls.c")
 # What these share needs offsets that aren't known of every program.
 _OPERATOR = ("operator.c", "stores.c", "requests.c")
+
+_MAP = re.compile(r'^BPF_(?:(?:F_)?TABLE\("\w+", [^,]+, [^,]+, (\w+)|\w+\((\w+)),', re.MULTILINE)
 
 
 def headers() -> Path:
@@ -21,3 +24,8 @@ def source(parts: tuple[str, ...] = ()) -> str:
     names = (*_COMMON, *_KERNEL, *shared, *parts)
     texts = [f'#line 1 "{name}"\n{(headers() / name).read_text()}' for name in names]
     return "#include <linux/ptrace.h>\n" + "\n".join(texts)
+
+
+def map_names(source: str) -> list[str]:
+    """The maps that a source declares, in order."""
+    return [first or second for first, second in _MAP.findall(source)]

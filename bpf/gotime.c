@@ -75,7 +75,7 @@ static inline u64 timer_waiter(u64 callback, u64 data)
 
 int on_timer_fire(struct pt_regs *ctx)
 {
-    u32 site = hit_site(ctx);
+    u32 site = HIT_SITE(ctx);
     u64 timer = TIMER_FIRE_TIMER, g = ctx->r14, sp = ctx->sp;
     struct ww_thread *thread = this_thread();
     u64 callback = read_u64(read_u64(timer + TIMER_F));
@@ -98,13 +98,13 @@ int on_timer_fire(struct pt_regs *ctx)
     return 0;
 }
 
-static inline void timer_armed(struct pt_regs *ctx, u64 timer, u64 when, u64 period, u64 f, u64 data)
+static inline int timer_armed(struct pt_regs *ctx, u64 timer, u64 when, u64 period, u64 f, u64 data)
 {
-    u32 site = hit_site(ctx);
+    u32 site = HIT_SITE(ctx);
     u64 g = ctx->r14, stack = user_stack(this_thread(), ctx), callback = read_u64(f);
     struct ww_timer_arm *e = go_record(WW_TIMER_ARM, site, current_goid(g));
     if (!e)
-        return;
+        return 0;
     e->timer = timer;
     e->due_ns = when;
     e->period_ns = period;
@@ -112,6 +112,7 @@ static inline void timer_armed(struct pt_regs *ctx, u64 timer, u64 when, u64 per
     e->function = callback == PC_GO_FUNC ? read_u64(data) : 0;
     e->stack = stack;
     go_submit(e);
+    return 0;
 }
 
 /* (*timer).modify, modtimer: f is 0 on a Reset and in Sleep, then the timer has its own. */
@@ -122,22 +123,20 @@ int on_timer_arm(struct pt_regs *ctx)
         f = read_u64(timer + TIMER_F);
         data = read_u64(timer + TIMER_ARG + 8);
     }
-    timer_armed(ctx, timer, when, period, f, data);
-    return 0;
+    return timer_armed(ctx, timer, when, period, f, data);
 }
 
 /* addtimer of Go up to 1.22: everything is in the timer. */
 int on_timer_add(struct pt_regs *ctx)
 {
     u64 timer = ctx->ax;
-    timer_armed(ctx, timer, read_u64(timer + TIMER_WHEN), read_u64(timer + TIMER_PERIOD),
-                read_u64(timer + TIMER_F), read_u64(timer + TIMER_ARG + 8));
-    return 0;
+    return timer_armed(ctx, timer, read_u64(timer + TIMER_WHEN), read_u64(timer + TIMER_PERIOD),
+                       read_u64(timer + TIMER_F), read_u64(timer + TIMER_ARG + 8));
 }
 
 int on_sleep(struct pt_regs *ctx)
 {
-    u32 site = hit_site(ctx);
+    u32 site = HIT_SITE(ctx);
     s64 duration = ctx->ax;
     u64 g = ctx->r14;
     u64 stack = user_stack(this_thread(), ctx);
@@ -170,7 +169,7 @@ static inline void netpoll_woken(u32 site, u64 goid, u64 fd, u64 mode, u64 woken
 /* mode is 'r', 'w' or their sum; most are the sum, so rg and wg tell who waits. */
 int on_netpoll_ready(struct pt_regs *ctx)
 {
-    u32 site = hit_site(ctx);
+    u32 site = HIT_SITE(ctx);
     u64 descriptor = ctx->bx, g = ctx->r14;
     u32 mode = ctx->cx;
     u64 fd = read_u64(descriptor + POLLDESC_FD), goid = current_goid(g);
@@ -183,7 +182,7 @@ int on_netpoll_ready(struct pt_regs *ctx)
 
 int on_goroutine_ready(struct pt_regs *ctx)
 {
-    u32 site = hit_site(ctx);
+    u32 site = HIT_SITE(ctx);
     u64 woken = ctx->ax, g = ctx->r14;
     u64 stack = parked_stack(this_thread(), woken);
     struct ww_goroutine_ready *e = go_record(WW_GOROUTINE_READY, site, current_goid(g));
@@ -199,7 +198,7 @@ int on_goroutine_ready(struct pt_regs *ctx)
 /* After the call of newproc1 in newproc's closure: AX is the new g, the caller runs below g0. */
 int on_goroutine_new(struct pt_regs *ctx)
 {
-    u32 site = hit_site(ctx);
+    u32 site = HIT_SITE(ctx);
     u64 fresh = ctx->ax, g = ctx->r14;
     struct ww_goroutine_new *e = go_record(WW_GOROUTINE_NEW, site, current_goid(g));
     if (!e)
@@ -212,7 +211,7 @@ int on_goroutine_new(struct pt_regs *ctx)
 
 int on_gc_start(struct pt_regs *ctx)
 {
-    u32 site = hit_site(ctx);
+    u32 site = HIT_SITE(ctx);
     u64 trigger = ctx->ax, g = ctx->r14;
     struct ww_gc_start *e = go_record(WW_GC_START, site, current_goid(g));
     if (!e)

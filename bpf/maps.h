@@ -8,8 +8,15 @@ BPF_RINGBUF_OUTPUT(texts_ring, WW_TEXTS_PAGES);
  * that CPU meanwhile (bpf_disable_instrumentation), and wake-ups would be missed. */
 /* Records that found no room, by kind; kind 0 is a text. */
 BPF_F_TABLE("array", u32, u64, lost, WW_KINDS, BPF_F_MMAPABLE);
-/* Hits of each probe site, by its index in the capture's list. */
-BPF_F_TABLE("array", u32, u64, hits, WW_MAX_SITES, BPF_F_MMAPABLE);
+/* Probe sites by their index in the capture's list; what a hit costs, and its tier, the recorder says. */
+struct ww_site {
+    u64 hits, stopped;
+    u32 cost_ns, tier;
+};
+BPF_F_TABLE("array", u32, struct ww_site, sites, WW_MAX_SITES, BPF_F_MMAPABLE);
+/* What the hits of a tier have cost, and may cost until the recorder looks again. */
+struct ww_tier { u64 spent_ns, limit_ns, pad[6]; };
+BPF_F_TABLE("array", u32, struct ww_tier, tiers, WW_TIERS, BPF_F_MMAPABLE);
 BPF_TABLE("lru_hash", u64, u8, seen, 65536);
 
 /* Scratch belongs to a thread, not to a CPU: a uprobe program may be preempted. */
@@ -30,16 +37,47 @@ static inline void lose(u32 kind, u64 count)
         __sync_fetch_and_add(value, count);
 }
 
-/* A cookie has the site's index in the list of sites, then four bits for each argument of the program:
+/* A constant that is put into the instructions when they are loaded: tracer/compiled.py. */
+#define WW_PARAMETER(number)                                                                      \
+    ({                                                                                            \
+        u64 ww_value;                                                                             \
+        asm("%0 = %1 ll" : "=r"(ww_value) : "i"(WW_PARAMETER_BASE + (number)));                    \
+        ww_value;                                                                                 \
+    })
+
+#define WW_STOPPED 0xffffffff
+
+/* Counts a hit and what it costs. WW_STOPPED where the tier has spent what it may: the program then
+ * returns at once, and the hit is told as lost. The recorder takes the probes off soon after.
+ *
+ * A cookie has the site's index in the list of sites, then four bits for each argument of the program:
  * the register that it is in. The highest four say what a queue's items are. tracer/arguments.py */
 static inline u32 hit_site(struct pt_regs *ctx)
 {
-    u32 site = (u16)bpf_get_attach_cookie(ctx);
-    u64 *value = hits.lookup(&site);
-    if (value)
-        __sync_fetch_and_add(value, 1);
-    return site;
+    u32 index = (u16)bpf_get_attach_cookie(ctx);
+    struct ww_site *site = sites.lookup(&index);
+    if (!site)
+        return WW_STOPPED;
+    __sync_fetch_and_add(&site->hits, 1);
+    u32 number = site->tier;
+    struct ww_tier *tier = tiers.lookup(&number);
+    if (!tier)
+        return WW_STOPPED;
+    __sync_fetch_and_add(&tier->spent_ns, site->cost_ns);
+    if (tier->spent_ns <= tier->limit_ns)
+        return index;
+    __sync_fetch_and_add(&site->stopped, 1);
+    return WW_STOPPED;
 }
+
+/* The site's index; ends the program where its tier is stopped. */
+#define HIT_SITE(ctx)                \
+    ({                               \
+        u32 ww_index = hit_site(ctx); \
+        if (ww_index == WW_STOPPED)  \
+            return 0;                \
+        ww_index;                    \
+    })
 
 struct ww_arguments {
     u64 cookie;

@@ -6,7 +6,7 @@
 
 int on_http_request(struct pt_regs *ctx)
 {
-    u32 site = hit_site(ctx);
+    u32 site = HIT_SITE(ctx);
     u64 request = HTTP_REQUEST, goid = current_goid(ctx->r14), url = read_u64(request + REQUEST_URL);
     struct ww_thread *thread = this_thread();
     u64 method = go_string(thread, request + REQUEST_METHOD);
@@ -26,7 +26,7 @@ int on_http_request(struct pt_regs *ctx)
 
 int on_http_response(struct pt_regs *ctx)
 {
-    u32 site = hit_site(ctx);
+    u32 site = HIT_SITE(ctx);
     u64 response = HTTP_RESPONSE, goid = current_goid(ctx->r14);
     struct ww_http_response *e = go_record(WW_HTTP_RESPONSE, site, goid);
     if (!e)
@@ -96,7 +96,7 @@ static inline void emit_answer(u32 site, u64 goid, struct ww_decode *decode, u64
 /* An object that is written has been sent as it is now; one that is read is empty. */
 int on_decode(struct pt_regs *ctx)
 {
-    hit_site(ctx);
+    HIT_SITE(ctx);
     u64 goid = current_goid(ctx->r14), itab = DECODE_ITAB;
     struct ww_decode decode = { .object = DECODE_OBJECT };
     decode.type = itab ? read_u64(itab + ITAB_TYPE) : 0;
@@ -108,7 +108,7 @@ int on_decode(struct pt_regs *ctx)
 
 int on_decode_end(struct pt_regs *ctx)
 {
-    u32 site = hit_site(ctx);
+    u32 site = HIT_SITE(ctx);
     u64 goid = current_goid(ctx->r14), error = DECODE_ERROR;
     struct ww_decode *found = decodes.lookup(&goid);
     if (!found)
@@ -122,7 +122,7 @@ int on_decode_end(struct pt_regs *ctx)
 /* The answer as an object of the decoder's choice. */
 int on_decode_new(struct pt_regs *ctx)
 {
-    u32 site = hit_site(ctx);
+    u32 site = HIT_SITE(ctx);
     u64 goid = current_goid(ctx->r14), itab = DECODE_NEW_ITAB, error = DECODE_NEW_ERROR;
     struct ww_decode decode = { .object = DECODE_NEW_OBJECT };
     decode.type = itab ? read_u64(itab + ITAB_TYPE) : 0;

@@ -1,59 +1,106 @@
 """How much the probes may cost the target: over it, they are taken off, the last tier first.
 
-The cost of a hit was measured on Linux 6.18 (see shared facts in ARCHITECTURE.md): an emulated
-``push`` with a record and a user stack, or an instruction that the kernel must single-step.
+Each hit adds its cost to its tier's, in the kernel, which stops a tier's programs at once when that
+has spent what it may (bpf/maps.h). The budget is a share of a CPU that may be saved up for a burst:
+the start of an operator, a resync of all objects. What a hit costs is its breakpoint, measured at
+the start (``calibrate.py``), and its program, measured meanwhile (``statistics.py``).
 """
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from whowoke.analysis.capture.reader import Loss
+from whowoke.tracer.calibrate import TrapCosts
 from whowoke.tracer.engine import Engine
 
-HIT_COST_NS = {"push": 1_500, "other": 11_000}
+# A program with a record and a stack, until it is measured; probes.toml has what others need more.
+RECORD_NS = 700
+# Seconds of the budget that may be spent at once.
+BURST_S = 10.0
 # Reads and requests, who woke whom, and what says which timer and reconcile it was.
 TIERS = (3, 2, 1)
+
+RunCost = Callable[[str], int | None]
 
 
 class Budget:
     """Watches the hits of one recording. ``share`` is of one CPU."""
 
-    def __init__(self, engine: Engine, share: float) -> None:
+    def __init__(self, engine: Engine, share: float, traps: TrapCosts, now_ns: int) -> None:
         self._engine = engine
         self._share = share
+        self._traps = traps
         self._tiers = list(TIERS)
-        self._spent_ns = np.zeros(0, "<u8")
-        self._checked_ns = 0
+        self._burst_ns = int(share * BURST_S * 1e9)
+        self._since_ns = now_ns
+        self._base_ns = self._spent()
+        self._limits_ns = self._base_ns
+        self._stopped = self._counts()
+        self._priced = 0
+        self._run_cost_ns: RunCost = lambda _: None
+        self.price(self._run_cost_ns)
+        self._set_limits(0)
+
+    def price(self, run_cost_ns: RunCost) -> None:
+        """Tell the kernel what a hit of each site costs; sites may have been added meanwhile."""
+        self._run_cost_ns = run_cost_ns
+        for index, planned in enumerate(self._engine.plan.sites):
+            run_ns = run_cost_ns(planned.probe.program)
+            if run_ns is None:
+                run_ns = RECORD_NS + planned.probe.extra_ns
+            self._engine.sites["tier"][index] = planned.probe.tier
+            self._engine.sites["cost_ns"][index] = self._traps.of(planned.site.kind) + run_ns
+        self._priced = len(self._engine.plan.sites)
 
     def check(self, now_ns: int) -> list[Loss]:
-        """Take off what cost too much since the last check; says so as a loss.
+        """Take off what cost too much; says as losses what that is, and what hits were stopped.
 
         That is the first tier without which the rest keeps within the budget, else as many as it
         takes, in their order.
         """
-        total_ns = self._engine.hits() * self._costs_ns()
-        before_ns = np.pad(self._spent_ns, (0, len(total_ns) - len(self._spent_ns)))
-        spent_ns, elapsed_ns = total_ns - before_ns, now_ns - self._checked_ns
-        first = self._checked_ns == 0
-        self._spent_ns, self._checked_ns = total_ns, now_ns
+        if self._priced < len(self._engine.plan.sites):
+            self.price(self._run_cost_ns)
+        losses = self._stops(now_ns)
+        spent_ns, earned_ns = self._spent(), self._share * (now_ns - self._since_ns)
+        window_ns = {tier: spent_ns[tier] - self._base_ns[tier] for tier in self._tiers}
+        debt_ns = sum(window_ns.values()) - earned_ns
+        stopped = any(spent_ns[tier] > self._limits_ns[tier] for tier in self._tiers)
+        over = debt_ns > (self._burst_ns / 2 if stopped else self._burst_ns)
         # What is being taken off still costs: older kernels need 0.1 s for each probe.
-        if first or self._engine.is_taking_off:
-            return []
-        return self._take_off(self._over(spent_ns, self._share * elapsed_ns), now_ns)
+        if over and not self._engine.is_taking_off:
+            losses += self._take_off(_over(window_ns, earned_ns), now_ns)
+            debt_ns = sum(window_ns[tier] for tier in self._tiers) - earned_ns
+        if debt_ns <= 0:
+            self._since_ns, self._base_ns = now_ns, spent_ns
+        self._set_limits(max(0, int(debt_ns)))
+        return losses
 
-    def _over(self, spent_ns: npt.NDArray[np.uint64], allowed_ns: float) -> list[int]:
-        """The tiers to take off."""
-        tiers = np.array([planned.probe.tier for planned in self._engine.plan.sites])
-        costs_ns = {tier: int(spent_ns[tiers == tier].sum()) for tier in self._tiers}
-        total_ns = sum(costs_ns.values())
-        if total_ns <= allowed_ns:
-            return []
-        for tier, cost_ns in costs_ns.items():
-            if total_ns - cost_ns <= allowed_ns:
-                return [tier]
-        return [
-            t for n, t in enumerate(self._tiers) if sum(list(costs_ns.values())[n:]) > allowed_ns
-        ]
+    def _spent(self) -> dict[int, int]:
+        return {tier: int(self._engine.tiers["spent_ns"][tier]) for tier in TIERS}
+
+    def _set_limits(self, debt_ns: int) -> None:
+        """A tier may spend what is left of the burst; one that is being taken off nothing."""
+        left_ns = max(0, self._burst_ns - debt_ns)
+        spent_ns = self._spent()
+        self._limits_ns = {t: spent_ns[t] + left_ns if t in self._tiers else 0 for t in TIERS}
+        for tier, limit_ns in self._limits_ns.items():
+            self._engine.tiers["limit_ns"][tier] = limit_ns
+
+    def _counts(self) -> npt.NDArray[np.uint64]:
+        return self._engine.sites["stopped"].copy()
+
+    def _stops(self, now_ns: int) -> list[Loss]:
+        """Hits that the kernel stopped since the last check, by program."""
+        counts = self._counts()
+        new = counts - self._stopped
+        self._stopped = counts
+        programs: dict[str, int] = {}
+        for index in np.flatnonzero(new):
+            program = self._engine.plan.sites[index].probe.program
+            programs[program] = programs.get(program, 0) + int(new[index])
+        return [Loss(now_ns, f"over budget: {name} stopped", n) for name, n in programs.items()]
 
     def _take_off(self, tiers: list[int], now_ns: int) -> list[Loss]:
         self._tiers = [tier for tier in self._tiers if tier not in tiers]
@@ -64,10 +111,12 @@ class Budget:
             self._engine.take_off(removed)
         return [Loss(now_ns, f"over budget: {program} taken off", 1) for program in removed]
 
-    def _costs_ns(self) -> npt.NDArray[np.uint64]:
-        """What a hit of each site costs; sites may have been added meanwhile."""
-        sites = self._engine.plan.sites
-        costs = [
-            HIT_COST_NS.get(s.site.kind, HIT_COST_NS["other"]) + s.probe.extra_ns for s in sites
-        ]
-        return np.array(costs, "<u8")
+
+def _over(window_ns: dict[int, int], earned_ns: float) -> list[int]:
+    """The tiers to take off; ``window_ns`` is in their order."""
+    total_ns = sum(window_ns.values())
+    for tier, cost_ns in window_ns.items():
+        if total_ns - cost_ns <= earned_ns:
+            return [tier]
+    costs = list(window_ns.items())
+    return [t for n, (t, _) in enumerate(costs) if sum(c for _, c in costs[n:]) > earned_ns]

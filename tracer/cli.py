@@ -17,7 +17,9 @@ from whowoke.analysis.cli import ErrorsToExitCodes, Force, From, Json, Spans, To
 from whowoke.analysis.durations import format_duration, parse_duration, parse_percent, parse_span
 from whowoke.analysis.errors import UsageError
 from whowoke.analysis.window import Limits
+from whowoke.tracer import recorder
 from whowoke.tracer.options import RecordOptions, RecordSummary
+from whowoke.tracer.timing import table
 
 EXIT_NOT_SUPPORTED = 3
 ENDLESS = "8760h"
@@ -152,11 +154,15 @@ def record(
         str | None,
         typer.Option(metavar="TIME", help="Of what comes back about every 15s, say."),
     ] = None,
+    timing: Annotated[
+        bool, typer.Option("--timing", help="Say what the start and the end took.")
+    ] = False,
 ) -> None:
     """Record a running operator into a capture file. Needs root; Ctrl-C ends it in order.
 
     Example: whowoke record -p 4242 -d 60s -o op.whowoke
     """
+    recorder.begin_anew(locals())
     files.exclusive(**{"-p PID": pid, "--name NAME": name, "-- CMD": command})
     if command and command[0].isdigit() and len(command) == 1:
         raise UsageError(f"{command[0]} is no command", f"for a process: -p {command[0]}")
@@ -186,6 +192,8 @@ def record(
     )
     for line in _described(summary):
         show(line) if dry_run else tell(line)
+    for line in table(summary.timing_ns) if timing else ():
+        tell(line)
 
 
 @app.command()
@@ -271,6 +279,7 @@ verbs.add_verbs(app)
 
 def main() -> None:
     """Run the command line and exit."""
+    recorder.started()
     app(prog_name="whowoke")
 
 

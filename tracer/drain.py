@@ -11,11 +11,16 @@ from whowoke.tracer.budget import Budget
 from whowoke.tracer.engine import Engine
 from whowoke.tracer.periods import Periods
 from whowoke.tracer.program import Program
+from whowoke.tracer.statistics import Statistics
 from whowoke.tracer.symbols import code_addresses, split_texts
+from whowoke.tracer.timing import Timing
 
 COUNT_INTERVAL_NS = 1_000_000_000
 # Start functions and callbacks seen before the offsets count as checked.
 CHECKED_ADDRESSES = 3
+# Seconds between two drains, the shorter the fuller the rings were.
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.25
+FULL, EMPTY = 1 / 8, 1 / 64
 RETURN_PROGRAM = "on_reconcile_return"
 
 
@@ -27,9 +32,12 @@ class Drain:
         engine: Engine,
         program: Program,
         writer: CaptureWriter,
-        budget: float,
+        budget: Budget,
+        statistics: Statistics,
+        timing: Timing,
         periods: Periods | None = None,
     ) -> None:
+        self.pause_s = SHORTEST_PAUSE_S
         self.records = 0
         self.lost = 0
         self.readers: set[int] = set()
@@ -37,7 +45,9 @@ class Drain:
         self._engine = engine
         self._program = program
         self._writer = writer
-        self._budget = Budget(engine, budget)
+        self._budget = budget
+        self._statistics = statistics
+        self._timing = timing
         self._periods = periods
         self._symbols: set[int] = set()
         self._lost: dict[str, int] = {}
@@ -47,22 +57,32 @@ class Drain:
         self._reconcilers: set[tuple[int, int]] = set()
 
     def step(self) -> None:
-        """Drain once; every second count losses, watch the budget and write out."""
+        """Drain once and watch the budget; every second count losses and write out."""
         self._drain()
         now_ns = time.monotonic_ns()
+        if taken_off := self._budget.check(now_ns):
+            self._tell(taken_off)
         if now_ns - self._counted_ns >= COUNT_INTERVAL_NS:
             self._counted_ns = now_ns
-            self._count(now_ns, self._budget.check(now_ns))
+            self._count(now_ns)
             self._writer.flush_old()
+            if self._statistics.step(now_ns):
+                self._budget.price(self._statistics.run_cost_ns)
 
     def is_enough(self) -> bool:
         """Whether what is asked about came back often enough, a moment ago."""
         return self._periods is not None and self._periods.is_over(time.monotonic_ns())
 
     def _drain(self) -> None:
-        batches = [(name, self._engine.rings[name].drain()) for name in ("threads", "go")]
+        rings = self._engine.rings
+        batches = [(name, rings[name].drain()) for name in ("threads", "go")]
         # After the events: what their hashes stand for was sent before them.
         self._write_texts()
+        fullest = max(ring.fill for ring in rings.values())
+        if fullest > FULL:
+            self.pause_s = max(self.pause_s / 2, SHORTEST_PAUSE_S)
+        elif fullest < EMPTY:
+            self.pause_s = min(self.pause_s * 1.5, LONGEST_PAUSE_S)
         for name, rows in batches:
             self._write_rows(
                 schema.THREAD_RECORDS if name == "threads" else schema.GO_RECORDS, rows
@@ -76,8 +96,11 @@ class Drain:
         hits = self._engine.hits()
         self._drain()
         detach_ns = time.monotonic_ns()
-        self._count(detach_ns, [])
-        self._engine.detach(self._engine.attached)
+        self._tell(self._budget.check(detach_ns))
+        self._count(detach_ns)
+        self._statistics.end(detach_ns)
+        with self._timing.step("detach"):
+            self._engine.detach(self._engine.attached)
         detached_ns = time.monotonic_ns()
         self._end_ns = end_ns
         self._drain()
@@ -89,6 +112,7 @@ class Drain:
                 "hits": hits.tolist(),
                 "detach_ns": detached_ns - detach_ns,
                 "skipped": self._engine.skipped(),
+                "bpf_cost": self._statistics.described(),
                 "offsets_checked": self._offsets_checked,
                 "missing": self._program.plan.missing,
                 "sites": self._program.plan.described(),
@@ -107,18 +131,23 @@ class Drain:
 
     def _write_rows(self, records: tuple[schema.Record, ...], batch: npt.NDArray[np.void]) -> None:
         batch = batch[batch["ts_ns"] <= self._end_ns] if self._end_ns else batch
+        if not len(batch):
+            return
+        if not self.records:
+            self._timing.first_record()
         self.records += len(batch)
-        for record in records:
-            rows = batch[batch["kind"] == record.kind].view(schema.record_dtype(record))
-            if len(rows):
-                self._write_symbols(rows)
-                self._writer.records(record, rows)
-                if self._periods:
-                    self._periods.take(record.name, rows)
-                if record.name == "cache_reader":
-                    self.readers |= set(rows["reader"].tolist())
-                elif record.name == "reconcile_start":
-                    self.controllers |= set(rows["controller_object"].tolist())
+        kinds = batch["kind"]
+        there = set(np.unique(kinds).tolist())
+        for record in (record for record in records if record.kind in there):
+            rows = batch[kinds == record.kind].view(schema.record_dtype(record))
+            self._write_symbols(rows)
+            self._writer.records(record, rows)
+            if self._periods:
+                self._periods.take(record.name, rows)
+            if record.name == "cache_reader":
+                self.readers |= set(rows["reader"].tolist())
+            elif record.name == "reconcile_start":
+                self.controllers |= set(rows["controller_object"].tolist())
 
     def _write_symbols(self, rows: npt.NDArray[np.void]) -> None:
         found: dict[int, Frame] = {}
@@ -167,7 +196,7 @@ class Drain:
             self._offsets_checked = CHECKED_ADDRESSES
             return
 
-    def _count(self, now_ns: int, taken_off: list[Loss]) -> None:
+    def _count(self, now_ns: int) -> None:
         lost = self._engine.lost() | {
             f"skipped {name}": count for name, count in self._engine.skipped().items()
         }
@@ -177,7 +206,8 @@ class Drain:
             if count > self._lost.get(kind, 0)
         ]
         self._lost = lost
-        rows += taken_off
-        if rows:
-            self.lost += sum(row.count for row in rows)
-            self._writer.losses(rows)
+        self._tell(rows)
+
+    def _tell(self, losses: list[Loss]) -> None:
+        self.lost += sum(loss.count for loss in losses)
+        self._writer.losses(losses)

@@ -9,25 +9,30 @@ import mmap
 import os
 import struct
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from whowoke.analysis.errors import PermissionDeniedError, WhowokeError
+from whowoke.tracer.compiled import MapShape
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 _SYS_PERF_EVENT_OPEN = 298
 _SYS_BPF = 321
 
+_MAP_CREATE = 0
 _MAP_UPDATE = 2
 _PROG_LOAD = 5
 _OBJ_GET_INFO_BY_FD = 15
 _RAW_TRACEPOINT_OPEN = 17
 _LINK_CREATE = 28
+_ENABLE_STATS = 32
+_STATS_RUN_TIME = 0
 
-_PROG_KPROBE = 2
-_PROG_RAW_TRACEPOINT = 17
+PROG_KPROBE = 2
+PROG_RAW_TRACEPOINT = 17
 _ATTACH_PERF_EVENT = 41
 ATTACH_UPROBE_MULTI = 48
 
@@ -35,9 +40,12 @@ _UPROBE_TYPE = Path("/sys/bus/event_source/devices/uprobe/type")
 _PERF_FLAG_CLOEXEC = 8
 _PERF_DISABLED = 1
 _PERF_ATTRIBUTES = 128
+# Names of BPF objects are cut to this; the log of one refused program.
+_NAME = 15
+_VERIFIER_LOG = 1 << 16
 # "r0 = 0; exit", and the same behind a load of the fourth argument.
-_RETURN_0 = bytes.fromhex("b700000000000000 9500000000000000")
-_READ_FOURTH = bytes.fromhex("7910180000000000") + _RETURN_0
+RETURN_0 = bytes.fromhex("b700000000000000 9500000000000000")
+_READ_FOURTH = bytes.fromhex("7910180000000000") + RETURN_0
 
 
 def _check(result: int, what: str) -> int:
@@ -50,21 +58,36 @@ def _check(result: int, what: str) -> int:
     raise WhowokeError(reason, "see: whowoke doctor")
 
 
-def _call(command: int, layout: str, *values: int) -> int:
+def _call(command: int, layout: str, *values: int | bytes) -> int:
     attributes = bytearray(144)
     struct.pack_into("<" + layout, attributes, 0, *values)
     buffer = (ctypes.c_char * len(attributes)).from_buffer(attributes)
     return int(_LIBC.syscall(_SYS_BPF, command, buffer, struct.calcsize("<" + layout)))
 
 
-def _bpf(command: int, layout: str, *values: int, what: str) -> int:
+def _bpf(command: int, layout: str, *values: int | bytes, what: str) -> int:
     return _check(_call(command, layout, *values), what)
 
 
-def map_counters(fd: int, count: int) -> npt.NDArray[np.uint64]:
-    """A mapped array of ``count`` 64-bit counters (BPF_F_MMAPABLE): reads need no system call."""
-    size = -(-count * 8 // mmap.PAGESIZE) * mmap.PAGESIZE
-    return np.frombuffer(mmap.mmap(fd, size, mmap.MAP_SHARED, mmap.PROT_READ), "<u8", count)
+def map_rows(fd: int, dtype: npt.DTypeLike, count: int) -> npt.NDArray[np.void]:
+    """The first ``count`` values of a mapped array (BPF_F_MMAPABLE): no system call to read it.
+
+    Where a program counts in it, only single fields may be written.
+    """
+    size = -(-count * np.dtype(dtype).itemsize // mmap.PAGESIZE) * mmap.PAGESIZE
+    mapped = mmap.mmap(fd, size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+    return np.frombuffer(mapped, dtype, count)
+
+
+def create_map(shape: MapShape) -> int:
+    """A map of that shape; its descriptor."""
+    return _bpf(
+        _MAP_CREATE,
+        "IIIIIII16s",
+        *(shape.kind, shape.key_size, shape.value_size, shape.entries, shape.flags, 0, 0),
+        shape.name[:_NAME].encode(),
+        what=f"making the BPF map {shape.name}",
+    )
 
 
 def map_update(fd: int, key: int, value: bytes) -> None:
@@ -88,14 +111,31 @@ def _object_info(fd: int, size: int) -> bytes:
     return info.raw
 
 
-def map_value_size(fd: int) -> int:
-    """Bytes of a map's value: ``bpf_map_info.value_size``."""
-    return int(struct.unpack_from("<I", _object_info(fd, 80), 12)[0])
+def map_shape(fd: int, name: str) -> MapShape:
+    """What a map was made with: the start of ``bpf_map_info``, behind type and id."""
+    kind, _, *sizes = struct.unpack_from("<6I", _object_info(fd, 80))
+    return MapShape(name, kind, *sizes)
 
 
-def missed_runs(fd: int) -> int:
-    """How often a program was skipped: ``bpf_prog_info.recursion_misses``."""
-    return int(struct.unpack_from("<Q", _object_info(fd, 224), 208)[0])
+class Runs(NamedTuple):
+    """What the kernel knows of a program; ``run_ns`` and ``runs`` count while statistics are on.
+
+    ``missed`` are runs that were skipped: ``recursion_misses`` of ``bpf_prog_info``.
+    """
+
+    run_ns: int
+    runs: int
+    missed: int
+
+
+def program_runs(fd: int) -> Runs:
+    """How often and how long a program ran."""
+    return Runs(*struct.unpack_from("<3Q", _object_info(fd, 224), 192))
+
+
+def enable_statistics() -> int:
+    """Let the kernel measure the run time of all programs (Linux 5.8) until this is closed."""
+    return _bpf(_ENABLE_STATS, "I", _STATS_RUN_TIME, what="asking for statistics of BPF programs")
 
 
 def link_raw_tracepoint(program_fd: int, name: str) -> list[int]:
@@ -153,15 +193,28 @@ def _perf_uprobe(path: str, offset: int, pid: int) -> int:
     )
 
 
-def _load(kind: int, instructions: bytes, attach_type: int = 0) -> int:
-    """Load a program that only serves to ask the kernel something."""
+def load_program(name: str, kind: int, instructions: bytes, attach_type: int = 0) -> int:
+    """Load a program; its descriptor. What the verifier says against it is in the error."""
     code = ctypes.create_string_buffer(instructions, len(instructions))
     licence = ctypes.create_string_buffer(b"GPL")
-    values = (
-        *(kind, len(instructions) // 8, ctypes.addressof(code), ctypes.addressof(licence)),
-        *(0, 0, 0, 0, 0, 0, 0, 0, attach_type),
-    )
-    return _bpf(_PROG_LOAD, "IIQQIIQIIQQII", *values, what="loading a BPF program")
+
+    def load(log: int, level: int) -> int:
+        values = (
+            *(kind, len(instructions) // 8, ctypes.addressof(code), ctypes.addressof(licence)),
+            *(level, _VERIFIER_LOG if log else 0, log, 0, 0, name[:_NAME].encode(), 0, attach_type),
+        )
+        return _call(_PROG_LOAD, "IIQQIIQII16sII", *values)
+
+    program = load(0, 0)
+    if program < 0 and ctypes.get_errno() not in (errno.EPERM, errno.ENOMEM):
+        number, log = ctypes.get_errno(), ctypes.create_string_buffer(_VERIFIER_LOG)
+        load(ctypes.addressof(log), 1)
+        said = log.value.decode("utf-8", "replace").strip().splitlines()[-3:]
+        raise WhowokeError(
+            f"the kernel refuses the program {name}: {os.strerror(number)} {' / '.join(said)}",
+            "see: whowoke doctor",
+        )
+    return _check(program, f"loading the BPF program {name}")
 
 
 def has_uprobe_multi() -> bool:
@@ -172,7 +225,7 @@ def has_uprobe_multi() -> bool:
     kernel/trace/bpf_trace.c since commit 46ba0e49b642; libbpf asks the same way.
     """
     try:
-        program = _load(_PROG_KPROBE, _RETURN_0, ATTACH_UPROBE_MULTI)
+        program = load_program("", PROG_KPROBE, RETURN_0, ATTACH_UPROBE_MULTI)
     except PermissionDeniedError:
         raise
     except WhowokeError:
@@ -194,7 +247,7 @@ def has_perf_uprobes() -> bool:
     # No program is called "/": what is refused before that is the right to ask.
     if _perf_uprobe("/", 0, os.getpid()) < 0 and ctypes.get_errno() in (errno.EPERM, errno.EACCES):
         _check(-1, "attaching a uprobe by a perf event")
-    program = _load(_PROG_KPROBE, _RETURN_0)
+    program = load_program("", PROG_KPROBE, RETURN_0)
     try:
         linked = _call(_LINK_CREATE, "IIIIQ", program, 0xFFFFFFFF, _ATTACH_PERF_EVENT, 0, 0)
         return linked < 0 and ctypes.get_errno() == errno.EBADF
@@ -207,7 +260,7 @@ def has_switch_state() -> bool:
 
     The kernel attaches no program that reads more arguments than a tracepoint has.
     """
-    program = _load(_PROG_RAW_TRACEPOINT, _READ_FOURTH)
+    program = load_program("", PROG_RAW_TRACEPOINT, _READ_FOURTH)
     try:
         os.close(*link_raw_tracepoint(program, "sched_switch"))
     except PermissionDeniedError:

@@ -1,8 +1,8 @@
-"""The child process that has bcc: compiles, loads, hands descriptors over and exits.
+"""The child process that has bcc: compiles, hands the instructions over and exits.
 
 bcc and LLVM need 100 MB, print, and may exit: none of that in the recorder. Protocol: the recorder
-writes one JSON request on the socket that is this process' standard input; the answer is JSON with
-the descriptors of maps and programs attached in the order asked for. Errors are an answer too.
+writes one JSON request on the socket that is this process' standard input; the answer is a size,
+then JSON with an error, or what ``compiled.py`` reads.
 """
 
 import json
@@ -12,6 +12,8 @@ import sys
 from typing import Any
 
 from whowoke.analysis.errors import WhowokeError
+from whowoke.tracer.compiled import Compiled
+from whowoke.tracer.kernel import map_shape
 
 SYSTEM_PACKAGES = "/usr/lib/python3/dist-packages"
 
@@ -37,23 +39,22 @@ def import_bcc() -> Any:
     return bcc
 
 
-def load(request: dict[str, Any]) -> tuple[list[int], object]:
-    """Compile and load; descriptors, and what keeps them open."""
+def compiled(request: dict[str, Any]) -> bytes:
+    """Compile what the request asks for; nothing is loaded but the maps, and these go with us."""
     os.environ["BCC_KERNEL_SOURCE"] = request["headers"]
     bcc = import_bcc()
     try:
         module = bcc.BPF(text=request["source"], cflags=request["cflags"])
-        descriptors = [module[name].map_fd for name in request["maps"]]
-        for program in request["programs"]:
-            kind = getattr(bcc.BPF, program["type"])
-            attach_type = program.get("attach_type", -1)
-            loaded = module.load_func(program["name"], kind, attach_type=attach_type)
-            descriptors.append(loaded.fd)
+        maps = {}
+        for name in request["maps"]:
+            descriptor = bcc.lib.bpf_table_fd(module.module, name.encode())
+            maps[descriptor] = map_shape(descriptor, name)
+        programs = {name: module.dump_func(name.encode()) for name in request["programs"]}
+        return Compiled.of(maps, programs).encoded()
     except Exception as err:
         raise WhowokeError(
-            f"the kernel programs cannot be loaded: {err}", "see: whowoke doctor"
+            f"the kernel programs cannot be compiled: {err}", "see: whowoke doctor"
         ) from err
-    return descriptors, module
 
 
 def main() -> None:
@@ -61,16 +62,14 @@ def main() -> None:
     channel = socket.socket(fileno=os.dup(0))
     size = int.from_bytes(channel.recv(8, socket.MSG_WAITALL), "little")
     request = json.loads(channel.recv(size, socket.MSG_WAITALL))
-    keep: object = None
-    answer: dict[str, Any] = {}
     try:
-        descriptors, keep = load(request)
+        answer = compiled(request)
     except WhowokeError as err:
-        answer = {"error": str(err), "hint": err.hint, "exit": err.exit_code}
-        descriptors = []
-    socket.send_fds(channel, [json.dumps(answer).encode()], descriptors)
+        error = {"error": str(err), "hint": err.hint, "exit": err.exit_code}
+        answer = json.dumps(error).encode()
+    channel.sendall(len(answer).to_bytes(8, "little") + answer)
     # bcc's own clean-up at exit only costs time.
-    os._exit(0 if keep else 1)
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,8 @@ class RecordSummary:
     """What a recording did.
 
     ``output`` is None after a dry run; ``records`` and ``lost`` are counts, ``size`` bytes;
-    ``ended`` says why it ended; ``notes`` are sentences for the user.
+    ``ended`` says why it ended; ``notes`` are sentences for the user; ``timing_ns`` is what the
+    steps of its start and end took.
     """
 
     pid: int
@@ -54,6 +55,7 @@ class RecordSummary:
     size: int
     ended: Literal["duration", "interrupted", "target exited", "periods"] = "duration"
     notes: list[str] = field(default_factory=list)
+    timing_ns: dict[str, int] = field(default_factory=dict)
 
 
 def default_output(name: str, pid: int) -> Path:

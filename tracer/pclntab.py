@@ -12,16 +12,17 @@ line 0, which mean not known.
 import re
 import struct
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
 
-from whowoke.analysis.errors import UnsupportedError
+from whowoke.analysis.errors import UnsupportedError, WhowokeError
 from whowoke.tracer.buildinfo import build_info
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.elfheaders import refuse
 from whowoke.tracer.moduledata import ModuleData, Table, find_module_data
+from whowoke.tracer.patterns import required_text
 from whowoke.tracer.pcvalues import MAX_TEXT, PcValues, text_at
 
 MAX_INLINE_DEPTH = 128
@@ -89,11 +90,12 @@ class FunctionTable:
         self._layout = _LAYOUT_120 if module.minor >= 20 else _LAYOUT_118
         self._names = self._read(module.names)
         self._files = self._read(module.files)
-        self._values = PcValues(self._read(module.values), elf.machine.pc_quantum)
-        self._funcs = self._read(module.functions)
+        self._values = PcValues(partial(self._part, module.values), elf.machine.pc_quantum)
         self._units = np.frombuffer(self._read(module.units), "<u4")
-        self.entries, self._ends, self._func_offsets = self._read_index()
-        self.name_offsets = self._gather(4).astype(np.int64)
+        # Megabytes that are needed once; what is asked for later is read again.
+        functions = self._read(module.functions)
+        self.entries, self._ends, self._func_offsets = self._read_index(functions)
+        self.name_offsets = self._gather(functions, 4).astype(np.int64)
         self._by_name = np.argsort(self.name_offsets, kind="stable")
         self._sorted_names = self.name_offsets[self._by_name]
         self._frames_at = lru_cache(16384)(self._expand)
@@ -125,12 +127,12 @@ class FunctionTable:
     def matching(self, pattern: str | re.Pattern[str]) -> list[Function]:
         """Return the functions whose full name contains ``pattern``, by address."""
         text = pattern if isinstance(pattern, str) else pattern.pattern
-        scan, start_text = re.compile(text.encode()), _start_text(text)
+        scan, wanted = re.compile(text.encode()), required_text(text).encode()
         names, found, at = self._names, list[int](), 0
         for _ in range(MAX_NAMES):
             # The whole table is searched for plain text only: a pattern that isn't found may take
             # the square of what it is searched in.
-            at = names.find(start_text, at)
+            at = names.find(wanted, at)
             if not 0 <= at < len(names):
                 return self._named(found)
             start = names.rfind(b"\0", 0, at) + 1
@@ -156,25 +158,35 @@ class FunctionTable:
     def _read(self, table: Table) -> bytes:
         return self._elf.read_virtual(table.address, table.size)
 
+    def _part(self, table: Table, offset: int, size: int) -> bytes:
+        """Bytes of a table, fewer at its end, none where the file isn't what it was."""
+        size = min(size, table.size - offset)
+        if offset < 0 or size <= 0:
+            return b""
+        try:
+            return self._elf.read_virtual(table.address + offset, size)
+        except WhowokeError:
+            return b""
+
     def _read_index(
-        self,
+        self, functions: bytes
     ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
         """Return entries, ends and the offset of each ``_func``, checked."""
         count = self.module.function_count
-        index = np.frombuffer(self._funcs, "<u4", 2 * count + 1).astype(np.int64)
+        index = np.frombuffer(functions, "<u4", 2 * count + 1).astype(np.int64)
         starts = index[0::2]
         offsets = index[1::2]
         low, high = self.module.min_pc - self.module.text, self.module.max_pc - self.module.text
         if starts[0] != low or starts[-1] != high or np.any(np.diff(starts) < 0):
             raise refuse(self._elf.name, "the function table isn't in order")
-        if np.any(offsets + self._layout.size > len(self._funcs)):
+        if np.any(offsets + self._layout.size > len(functions)):
             raise refuse(self._elf.name, "the function table points outside of itself")
         absolute = starts.astype(np.uint64) + np.uint64(self.module.text)
         return absolute[:-1], absolute[1:], offsets
 
-    def _gather(self, at: int) -> npt.NDArray[np.int32]:
+    def _gather(self, functions: bytes, at: int) -> npt.NDArray[np.int32]:
         """Return the 4 bytes at ``at`` of every ``_func`` as int32."""
-        raw = np.frombuffer(self._funcs, np.uint8)
+        raw = np.frombuffer(functions, np.uint8)
         columns = self._func_offsets[:, None] + np.arange(at, at + 4)
         return np.ascontiguousarray(raw[columns]).view("<i4")[:, 0]
 
@@ -209,10 +221,9 @@ class FunctionTable:
     def _field(self, index: int, at: int, kind: str = "<I") -> int:
         """Return one field of a ``_func``; 0 beyond the end of the table."""
         offset = int(self._func_offsets[index]) + at
-        if offset + struct.calcsize(kind) > len(self._funcs):
-            return 0
-        value: int = struct.unpack_from(kind, self._funcs, offset)[0]
-        return value
+        size = struct.calcsize(kind)
+        data = self._part(self.module.functions, offset, size)
+        return int(struct.unpack(kind, data)[0]) if len(data) == size else 0
 
     def _name(self, offset: int) -> str:
         return text_at(self._names, offset)
@@ -269,11 +280,3 @@ class FunctionTable:
         name: int = struct.unpack_from("<i", call, layout.inline_name)[0]
         parent: int = struct.unpack_from("<i", call, layout.inline_parent)[0]
         return name, parent
-
-
-def _start_text(pattern: str) -> bytes:
-    """Plain text that every match of a pattern begins with, "" where that isn't easily told."""
-    found = re.match(r"\^?(?:\.\*)?((?:[\w/-]|\\[^\w\s])*)(?![?*+{])", pattern)
-    if found is None or "|" in pattern:
-        return b""
-    return re.sub(r"\\(.)", r"\1", found[1]).encode()

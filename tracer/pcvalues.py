@@ -7,12 +7,15 @@ src/runtime/symtab.go of Go 1.26.8). The bytes are hostile input: nothing here r
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Callable
 
 from whowoke.analysis.texts import printable
 
 MAX_TEXT = 1 << 14
 MAX_STEPS = 1 << 17
-MAX_CACHED_STEPS = 1 << 19
+MAX_CACHED_STEPS = 1 << 17
+# Enough for most functions; one whose table is longer is read again.
+WINDOW = 4096
 
 _Steps = tuple["array[int]", "array[int]"]
 
@@ -20,9 +23,12 @@ _Steps = tuple["array[int]", "array[int]"]
 class PcValues:
     """The value tables of an executable; decoded ones are kept, up to a number of steps."""
 
-    def __init__(self, data: bytes, quantum: int) -> None:
-        """Read from ``data`` (``moduledata.pctab``); ``quantum`` is the smallest instruction."""
-        self._data = data
+    def __init__(self, read: Callable[[int, int], bytes], quantum: int) -> None:
+        """``quantum`` is the smallest instruction.
+
+        ``read`` gives bytes of ``moduledata.pctab`` by offset and size, fewer at its end.
+        """
+        self._read = read
         self._quantum = quantum
         self._cache: dict[tuple[int, int], _Steps] = {}
         self._cached_steps = 0
@@ -48,21 +54,31 @@ class PcValues:
 
     def _decode(self, offset: int, pc: int) -> _Steps:
         """Return where each value ends (address, exclusive, ascending) and the values."""
+        size = WINDOW
+        while True:
+            data = self._read(offset, size)
+            steps, is_whole = self._steps(data, pc)
+            if is_whole or len(data) < size:
+                return steps
+            size *= 8
+
+    def _steps(self, data: bytes, pc: int) -> tuple[_Steps, bool]:
+        """The values of a table that begins with ``data``, and whether its end was seen."""
         ends = array("q")
         values = array("q")
-        value = -1
+        value, offset = -1, 0
         for step in range(MAX_STEPS):
-            change, offset = _varint(self._data, offset)
+            change, offset = _varint(data, offset)
             if change == 0 and step:
-                break
+                return (ends, values), offset <= len(data)
             value += -(change >> 1) - 1 if change & 1 else change >> 1
-            advance, offset = _varint(self._data, offset)
-            if advance == 0 or offset > len(self._data):
-                break
+            advance, offset = _varint(data, offset)
+            if advance == 0 or offset > len(data):
+                return (ends, values), offset <= len(data)
             pc += advance * self._quantum
             ends.append(pc)
             values.append(value)
-        return ends, values
+        return (ends, values), True
 
 
 def _varint(data: bytes, offset: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import re
 
 from whowoke.analysis.capture.reader import Frame
 from whowoke.analysis.errors import UnsupportedError
+from whowoke.tracer.apart import in_child
 from whowoke.tracer.buildinfo import build_info
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.pclntab import FunctionTable
@@ -36,9 +37,8 @@ class Program:
         self.info = build_info(self.elf)
         self.bias = target.load_bias(self.elf)
         self.table, reason = _open_table(self.elf)
-        self._code = Code(self.elf)
         self.plan = (
-            make_plan(self.info, self.table, self._code, self.bias)
+            self._plan(self.table)
             if self.table
             else Plan([], {}, (), [f"{reason}: only threads and system calls are recorded"])
         )
@@ -48,6 +48,9 @@ class Program:
             for planned in self.plan.sites
         }
         self._sysmon_tid: int | None = None
+
+    def _plan(self, table: FunctionTable) -> Plan:
+        return in_child(lambda: make_plan(self.info, table, Code(self.elf), self.bias))
 
     def sysmon_tid(self) -> int | None:
         """Thread of the runtime's monitor, None as long as it cannot be told."""
@@ -61,15 +64,17 @@ class Program:
 
         ``method`` is what the controller calls, ``closure`` the function if that is reconcile.Func.
         """
-        if self.table is None:
+        table = self.table
+        if table is None:
             return []
-        function = self.table.function_at(method - self.bias)
+        function = table.function_at(method - self.bias)
         if function and IS_RECONCILE_FUNC.fullmatch(function.name):
-            function = self.table.function_at(closure - self.bias)
+            function = table.function_at(closure - self.bias)
         if function is None:
             return []
         first = len(self.plan.sites)
-        self.plan.sites.extend(reconciler_sites(self.plan, function, self.table, self._code))
+        new = in_child(lambda: reconciler_sites(self.plan, function, table, Code(self.elf)))
+        self.plan.sites.extend(new)
         for planned in self.plan.sites[first:]:
             self._lines[planned.site.address + self.bias] = planned.line_address + self.bias
         return list(range(first, len(self.plan.sites)))

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -14,6 +15,9 @@ from whowoke.analysis.capture.reader import CaptureWriter, sudo_owner
 from whowoke.analysis.capture.segments import KeepingWriter, RotatingWriter
 from whowoke.analysis.errors import UsageError
 from whowoke.tracer import uprobes
+from whowoke.tracer.budget import Budget
+from whowoke.tracer.calibrate import calibrated
+from whowoke.tracer.compiling import compiled
 from whowoke.tracer.doctor import ensure_recordable, installed_version
 from whowoke.tracer.drain import Drain
 from whowoke.tracer.engine import Engine
@@ -24,10 +28,11 @@ from whowoke.tracer.options import RecordOptions, RecordSummary, default_output
 from whowoke.tracer.periods import Periods
 from whowoke.tracer.program import Program
 from whowoke.tracer.sockets import open_sockets
+from whowoke.tracer.statistics import Statistics
 from whowoke.tracer.target import Target
+from whowoke.tracer.timing import Timing
 from whowoke.tracer.versions import versions_of
 
-DRAIN_INTERVAL_S = 0.1
 TOLD_DETACH_S = 0.5
 
 Ended = Literal["duration", "interrupted", "target exited", "periods"]
@@ -44,40 +49,49 @@ def record(
 
     Everything is detached and the capture is whole when this returns or raises.
     """
+    timing = Timing()
     ensure_recordable()
     with ExitStack() as stack:
         launched = stack.enter_context(Launched(options.command)) if options.command else None
-        target = stack.enter_context(_find_target(options, launched))
-        program = Program(target)
+        with timing.step("open target"):
+            target = stack.enter_context(_find_target(options, launched))
+        with timing.step("read binary and plan"):
+            program = Program(target)
         if options.dry_run:
             return _dry_run(program)
+        program.symbols.read_kernel()
         output = options.output or default_output(target.command, target.pid)
         writer = stack.enter_context(_writer(options, output))
         followed = Followed(options.spans, writer)
         stack.callback(followed.close)
         engine = Engine(program.plan, target)
         stack.callback(engine.close)
-        engine.load()
+        _load(engine, timing)
+        with timing.step("calibrate"):
+            traps = calibrated()
+        with timing.step("read kernel symbols"):
+            program.symbols.wait_for_kernel()
         interrupted = stack.enter_context(_interrupts())
         _tell_detach(program, say, " when the recording ends")
         writer.metadata(_metadata(program) | identity(target.pid))
         clock = clock_reading()
         writer.metadata({"clocks": [clock]})
-        engine.attach()
+        with timing.step("attach"):
+            engine.attach()
         start_ns = time.monotonic_ns()
         writer.metadata({"start_ns": start_ns, "sysmon_tid": program.sysmon_tid()})
-        if launched:
-            launched.release()
-        if options.ready_file:
-            options.ready_file.touch()
+        _begin(launched, options.ready_file)
+        budget = Budget(engine, options.budget, traps, start_ns)
         periods = Periods(options.periods, options.period_ns) if options.periods else None
-        drain = Drain(engine, program, writer, options.budget, periods)
+        statistics = Statistics(engine.programs)
+        drain = Drain(engine, program, writer, budget, statistics, timing, periods)
         if isinstance(writer, RotatingWriter):
             writer.last_words = partial(_last_words, program, drain)
         ended = _loop(options, target, (drain, followed), interrupted, start_ns, progress)
         end_ns = time.monotonic_ns()
         _tell_detach(program, say, "")
         drain.finish(end_ns, ended, program.sysmon_tid())
+        writer.metadata({"traps": asdict(traps), "timing_ns": timing.steps})
         followed.finish()
         writer.metadata({"clocks": [clock, clock_reading()]})
         if target.is_alive():
@@ -93,7 +107,25 @@ def record(
             size=writer.size,
             ended=ended,
             notes=list(program.plan.missing),
+            timing_ns=timing.steps,
         )
+
+
+def _begin(launched: Launched | None, ready_file: Path | None) -> None:
+    """Let the command run, and say that all probes are attached."""
+    if launched:
+        launched.release()
+    if ready_file:
+        ready_file.touch()
+
+
+def _load(engine: Engine, timing: Timing) -> None:
+    before_ns = time.monotonic_ns()
+    programs, kept = compiled(engine.plan)
+    name = "read compiled programs" if kept else "compile"
+    timing.steps[name] = time.monotonic_ns() - before_ns
+    with timing.step("load"):
+        engine.load(programs)
 
 
 def _tell_detach(program: Program, say: Say | None, when: str) -> None:
@@ -160,7 +192,8 @@ def _loop(
     """Drain until the end; returns why it ended."""
     drain, logs = followed
     while True:
-        time.sleep(DRAIN_INTERVAL_S)
+        left_s = (options.duration_ns - time.monotonic_ns() + start_ns) / 1e9
+        time.sleep(max(0.0, min(drain.pause_s, left_s)))
         # Asked before the drain, so that what the target did last is drained as well.
         alive = target.is_alive()
         drain.step()

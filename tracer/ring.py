@@ -1,8 +1,9 @@
 """A BPF ring buffer, drained in bulk: its pages are mapped and read as one numpy array.
 
 Layout: kernel/bpf/ringbuf.c (Linux 5.8 to 6.18). A page with the consumer's position, a page with
-the producer's, then the data twice in a row, so that a record that wraps is contiguous. Each record
-has a header of 8 bytes: length with a busy bit (31) and a discard bit (30), page offset.
+the producer's, then the data. The kernel offers the data twice in a row, but what is mapped counts
+as our memory. Each record has a header of 8 bytes: length with a busy bit (31) and a discard bit
+(30), page offset.
 """
 
 import mmap
@@ -15,17 +16,19 @@ _HEADER = 8
 
 
 class Ring:
-    """Reads records of one fixed size. ``size`` is the data area in bytes, a power of two."""
+    """Reads records of one fixed size. ``size`` is the data area in bytes, a power of two.
+
+    ``fill`` is the share of it that the last ``drain`` found used.
+    """
 
     def __init__(self, fd: int, size: int, dtype: np.dtype[np.void]) -> None:
         page = mmap.PAGESIZE
         if size % page or size & (size - 1):
             raise ValueError(f"ring size {size} is not a power of two of pages")
-        self._mask = size - 1
+        self.fill = 0.0
+        self._size = size
         self._consumer_map = mmap.mmap(fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
-        self._data_map = mmap.mmap(
-            fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page
-        )
+        self._data_map = mmap.mmap(fd, page + size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
         self._consumer = np.frombuffer(self._consumer_map, "<u8", 1)
         self._producer = np.frombuffer(self._data_map, "<u8", 1)
         self._data = np.frombuffer(self._data_map, "u1", offset=page)
@@ -44,11 +47,11 @@ class Ring:
         """All records that are complete, oldest first, as a copy; their room is given back."""
         start = int(self._consumer[0])
         available = int(self._producer[0]) - start
+        self.fill = available / self._size
         count = available // self._stride
         if count <= 0:
             return self._empty
-        offset = start & self._mask
-        window = self._data[offset : offset + count * self._stride].view(self._slot)
+        window = self._window(start % self._size, count * self._stride).view(self._slot)
         # The kernel writes a header's busy bit last: what is behind the first busy one waits.
         busy = np.flatnonzero(window["length"] & _BUSY)
         if len(busy):
@@ -56,3 +59,10 @@ class Ring:
         records = window["payload"][:count].copy()
         self._consumer[0] = start + count * self._stride
         return records
+
+    def _window(self, offset: int, length: int) -> npt.NDArray[np.uint8]:
+        """Bytes of the data area, put together where they go over its end."""
+        first = self._data[offset : offset + length]
+        if len(first) == length:
+            return first
+        return np.concatenate((first, self._data[: length - len(first)]))

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-import capstone
-
 from whowoke.analysis.errors import UnsupportedError
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.pclntab import Function
@@ -84,7 +82,7 @@ _AMD64_STACK_CHECKS = tuple(
 class Amd64:
     """What the sites depend on of x86-64. Another processor is another class like this one."""
 
-    capstone_mode = (capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+    capstone_mode = ("CS_ARCH_X86", "CS_MODE_64")
     returns = frozenset({"ret"})
     calls = frozenset({"call"})
     frame_setup: tuple[tuple[Kind, re.Pattern[str]], ...] = (
@@ -132,9 +130,13 @@ class Code:
                 f"{elf.name}: probes on {elf.machine.name} aren't supported yet",
                 "record on an amd64 machine",
             )
+        # 9 MB, and only needed here: the recorder leaves it to a child.
+        import capstone
+
         self._elf = elf
         self._processor = _PROCESSORS[elf.machine.name]
-        self._decoder = capstone.Cs(*self._processor.capstone_mode)
+        modes = [getattr(capstone, name) for name in self._processor.capstone_mode]
+        self._decoder = capstone.Cs(*modes)
         self._left = MAX_ALL_CODE
         self.instructions = lru_cache(64)(self._disassemble)
 

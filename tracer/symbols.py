@@ -4,6 +4,7 @@ User addresses are those of the running process; the load bias is taken off here
 are looked up in /proc/kallsyms, which only root sees.
 """
 
+import re
 import struct
 from collections.abc import Iterable
 from functools import cached_property
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from whowoke.analysis.capture import schema
 from whowoke.analysis.capture.reader import Frame
+from whowoke.tracer.apart import Child, in_child
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.gotypes import type_name
 from whowoke.tracer.pclntab import FunctionTable
@@ -21,32 +23,36 @@ from whowoke.tracer.sockets import socket_address
 
 KALLSYMS = Path("/proc/kallsyms")
 UNKNOWN = Frame("", "", 0)
+_KERNEL_FUNCTION = re.compile(rb"^([0-9a-f]{16}) [tTwW] (\S+)", re.MULTILINE)
 
 
 class KernelSymbols:
-    """Functions of /proc/kallsyms: lines of 16 hex digits, a type, a name, maybe a module."""
+    """Functions of /proc/kallsyms: lines of 16 hex digits, a type, a name, maybe a module.
+
+    Only addresses and names are kept, a third of the text.
+    """
 
     def __init__(self, text: bytes) -> None:
-        self._text = text
-        data = np.frombuffer(text, "u1")
-        lines = np.flatnonzero(data[:-1] == ord("\n")) + 1
-        lines = np.concatenate(([0], lines)) if len(data) else lines[:0]
-        lines = lines[np.isin(data[lines + 17], list(b"tTwW"))]
-        digits = data[lines[:, None] + np.arange(16)]
-        values = np.where(digits >= ord("a"), digits - ord("a") + 10, digits - ord("0"))
-        powers = np.uint64(1) << np.arange(60, -4, -4, dtype="<u8")
-        addresses = (values.astype("<u8") * powers).sum(axis=1)
+        found = _KERNEL_FUNCTION.findall(text)
+        digits = b"".join(address for address, _ in found).decode()
+        addresses = np.frombuffer(bytes.fromhex(digits), ">u8").astype("<u8")
         order = np.argsort(addresses, kind="stable")
-        self._addresses, self._lines = addresses[order], lines[order]
+        self._addresses = addresses[order]
+        names = [found[row][1] for row in order.tolist()]
+        self._names = b"".join(names)
+        self._ends = np.cumsum([len(name) for name in names], dtype="<u4")
 
     def name_at(self, address: int) -> str:
         """The function at an address, empty below the first."""
         index = int(np.searchsorted(self._addresses, np.uint64(address), "right")) - 1
         if index < 0:
             return ""
-        start = int(self._lines[index])
-        line = self._text[start : self._text.find(b"\n", start)]
-        return line.split()[2].decode("utf-8", "replace")
+        start = int(self._ends[index - 1]) if index else 0
+        return self._names[start : int(self._ends[index])].decode("utf-8", "replace")
+
+
+def _kernel_symbols() -> KernelSymbols:
+    return KernelSymbols(KALLSYMS.read_bytes())
 
 
 class Symbols:
@@ -59,6 +65,15 @@ class Symbols:
         self._elf = elf
         self._table = table
         self._bias = bias
+        self._kernel_child: Child[KernelSymbols] | None = None
+
+    def read_kernel(self) -> None:
+        """Begin to read the kernel's symbols: it takes longer than the rings have room for."""
+        self._kernel_child = Child(_kernel_symbols)
+
+    def wait_for_kernel(self) -> None:
+        """Have the kernel's symbols."""
+        _ = self._kernel
 
     def frames(self, address: int, *, is_return_address: bool) -> list[Frame]:
         """Frames at an address of the process, innermost first; empty if it isn't Go code."""
@@ -82,8 +97,9 @@ class Symbols:
         return Frame(self._kernel.name_at(address), "", 0)
 
     @cached_property
-    def _kernel(self) -> "KernelSymbols":
-        return KernelSymbols(KALLSYMS.read_bytes())
+    def _kernel(self) -> KernelSymbols:
+        child, self._kernel_child = self._kernel_child, None
+        return child.result() if child else in_child(_kernel_symbols)
 
     def type_name(self, address: int) -> str:
         """Name of a Go type, such as ``*v1.ConfigMap``, by the address of its descriptor."""

@@ -9,6 +9,7 @@ from typing import Any
 from whowoke.tracer.buildinfo import BuildInfo
 
 
+@cache
 def read_table(name: str) -> dict[str, Any]:
     """One of the tables beside this file."""
     return tomllib.loads((files(__package__) / name).read_text())

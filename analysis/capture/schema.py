@@ -6,6 +6,7 @@ Numbers of kinds are stored in captures: never renumber one, a retired kind leav
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -433,6 +434,7 @@ TEXT_FIELDS = (
 )
 
 
+@cache
 def record_dtype(record: Record) -> np.dtype[np.void]:
     """The numpy dtype of a record, padded to its ring's fixed size."""
     fields = HEADERS[record.ring] + record.fields

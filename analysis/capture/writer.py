@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import secrets
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -64,7 +63,7 @@ class CaptureWriter:
         self._has_rows = False
         self._file = self.path
         if force:
-            self._file = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
+            self._file = self.path.with_name(f".{self.path.name}.{os.urandom(4).hex()}")
         try:
             self._fd = self._create(force, owner)
         except OSError as err:

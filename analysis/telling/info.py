@@ -7,6 +7,7 @@ from typing import Any
 
 from whowoke.analysis.capture import chunks
 from whowoke.analysis.capture.reader import Capture
+from whowoke.analysis.telling.cost import program_costs
 from whowoke.analysis.telling.making import made
 
 MAX_VALUE = 160
@@ -48,6 +49,8 @@ def describe(facts: dict[str, Any]) -> str:
     lines += [f"  lost: {kind:<14}{count:>12,}" for kind, count in facts["losses"].items()]
     informers = list(_informers(facts["metadata"].get("informers")))
     lines += ["", "informers of the caches", *informers] if informers else []
+    cost = list(program_costs(facts["metadata"].get("bpf_cost")))
+    lines += ["", "what its programs cost, as the kernel accounts it", *cost] if cost else []
     lines += ["", "metadata"]
     lines += [f"  {key}: {_short(value)}" for key, value in facts["metadata"].items()]
     return "\n".join(lines)

@@ -11,6 +11,7 @@ import pandas as pd
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.rules.causes import BEFORE, CAUSE_FIELDS, Cause
 from whowoke.analysis.rules.frames import CaptureLike, known_modules, probe_sites
+from whowoke.analysis.telling.cost import taken_off
 from whowoke.analysis.verdicts.reasons import load_reasons
 from whowoke.analysis.verdicts.tallies import answer_counts
 from whowoke.analysis.verdicts.things import UNNAMED, Request, is_write, told_name
@@ -49,7 +50,7 @@ class Facts:
             "lost": sum(lost.values()),
             "lost_outside": sum(capture.losses["count"].tolist()) - sum(lost.values()),
             "losses": lost,
-            "missing": _texts(capture.metadata.get("missing")),
+            "missing": [*taken_off(capture), *_texts(capture.metadata.get("missing"))],
             "unanswered": unanswered(capture),
             "period_ns": self._period_ns,
             "wakeups": int(analysis.wakeups_inside.sum()),

@@ -1,4 +1,4 @@
-"""Which tiers are taken off when the probes cost too much."""
+"""What the probes may cost: what is saved up for bursts, what is stopped, what is taken off."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -6,59 +6,146 @@ from typing import Any
 import numpy as np
 import pytest
 
-from whowoke.tracer.budget import Budget
+from whowoke.tracer.budget import BURST_S, RECORD_NS, Budget
+from whowoke.tracer.calibrate import TrapCosts
+from whowoke.tracer.engine import SITE_DTYPE, TIER_DTYPE
 
 SECOND = 10**9
+SHARE = 0.01
+# 1 % of a CPU.
+EARNED_NS = SECOND // 100
+BURST_NS = int(BURST_S * EARNED_NS)
+TRAPS = TrapCosts(emulated_ns=800, stepped_ns=10_000, measured=True)
 
 
 class FakeEngine:
-    """One site a tier, whose hits a test sets."""
+    """One site a tier; ``hit`` does what the kernel side does at so many hits."""
 
     def __init__(self) -> None:
         self.attached = ["reads", "links", "timers"]
         self.is_taking_off = False
-        self.counts = np.zeros(3, "<u8")
-        self.plan = SimpleNamespace(sites=[self._site(tier) for tier in (3, 2, 1)])
+        self.sites = np.zeros(8, SITE_DTYPE)
+        self.tiers = np.zeros(4, TIER_DTYPE)
+        self.plan = SimpleNamespace(sites=[self.site(tier) for tier in (3, 2, 1)])
 
-    def _site(self, tier: int) -> Any:
-        probe = SimpleNamespace(tier=tier, program=self.attached[3 - tier], extra_ns=0)
-        return SimpleNamespace(probe=probe, site=SimpleNamespace(kind="push"))
+    def site(self, tier: int, kind: str = "push", extra_ns: int = 0) -> Any:
+        probe = SimpleNamespace(tier=tier, program=self.attached[3 - tier], extra_ns=extra_ns)
+        return SimpleNamespace(probe=probe, site=SimpleNamespace(kind=kind))
 
-    def hits(self) -> "np.ndarray[Any, Any]":
-        return self.counts.copy()
+    def hit(self, index: int, hits: int) -> int:
+        """The hits that were recorded."""
+        site = self.sites[index]
+        tier = self.tiers[site["tier"]]
+        left = (int(tier["limit_ns"]) - int(tier["spent_ns"])) // int(site["cost_ns"])
+        recorded = min(hits, max(left, 0))
+        tier["spent_ns"] += hits * int(site["cost_ns"])
+        site["stopped"] += hits - recorded
+        return recorded
+
+    def spend(self, costs_ns: tuple[int, ...]) -> None:
+        for tier, cost_ns in zip((3, 2, 1), costs_ns, strict=True):
+            self.tiers["spent_ns"][tier] += cost_ns
 
     def take_off(self, programs: list[str]) -> None:
         self.attached = [program for program in self.attached if program not in programs]
 
 
-# 1 % of a second is 10 ms: 6,666 hits of 1.5 µs.
+def budget_of(engine: FakeEngine) -> Budget:
+    return Budget(engine, SHARE, TRAPS, 0)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
-    ("hits", "left"),
+    ("costs_ms", "left"),
     [
-        ((6_000, 600, 60), ["reads", "links", "timers"]),
-        ((20_000, 600, 60), ["links", "timers"]),
-        ((600, 20_000, 60), ["reads", "timers"]),
-        ((600, 60, 20_000), ["reads", "links"]),
-        ((20_000, 20_000, 60), ["timers"]),
-        ((20_000, 20_000, 20_000), []),
+        ((8, 1, 1), ["reads", "links", "timers"]),
+        ((80, 10, 10), ["reads", "links", "timers"]),
+        ((120, 1, 1), ["links", "timers"]),
+        ((1, 120, 1), ["reads", "timers"]),
+        ((1, 1, 120), ["reads", "links"]),
+        ((90, 90, 1), ["timers"]),
+        ((90, 90, 90), []),
     ],
 )
-def test_what_costs_too_much_is_taken_off(hits: tuple[int, ...], left: list[str]) -> None:
+def test_what_costs_too_much_is_taken_off(costs_ms: tuple[int, ...], left: list[str]) -> None:
     engine = FakeEngine()
-    budget = Budget(engine, 0.01)  # type: ignore[arg-type]
-    assert budget.check(SECOND) == []
-    engine.counts += np.array(hits, "<u8")
-    losses = budget.check(2 * SECOND)
+    budget = budget_of(engine)
+    engine.spend(tuple(cost * 1_000_000 for cost in costs_ms))
+    losses = budget.check(SECOND)
     assert engine.attached == left
-    assert len(losses) == 3 - len(left)
-    assert budget.check(3 * SECOND) == []
+    assert [loss.kind.endswith("taken off") for loss in losses] == [True] * (3 - len(left))
+    assert budget.check(2 * SECOND) == []
+
+
+def test_a_little_too_much_for_long_is_taken_off_too() -> None:
+    engine = FakeEngine()
+    budget = budget_of(engine)
+    for second in range(1, 100):
+        engine.spend((2 * EARNED_NS, 0, 0))
+        if budget.check(second * SECOND):
+            break
+    assert second == BURST_S
+    assert engine.attached == ["links", "timers"]
+
+
+def test_what_is_within_the_budget_stays_for_ever() -> None:
+    engine = FakeEngine()
+    budget = budget_of(engine)
+    for second in range(1, 1000):
+        engine.spend((EARNED_NS // 2, EARNED_NS // 4, EARNED_NS // 4))
+        assert budget.check(second * SECOND) == []
+
+
+def test_a_burst_is_recorded_and_a_runaway_stopped_at_once() -> None:
+    engine = FakeEngine()
+    budget = budget_of(engine)
+    cost_ns = int(engine.sites["cost_ns"][1])
+    allowed = BURST_NS // cost_ns
+    assert engine.hit(1, allowed) == allowed
+    assert engine.hit(1, 1000) == 0
+    told = {loss.kind: loss.count for loss in budget.check(SECOND // 10)}
+    assert told == {"over budget: links stopped": 1000, "over budget: links taken off": 1}
+    # Until its probes are gone it stays stopped, and the others may go on.
+    assert engine.hit(1, 10) == 0
+    assert engine.hit(0, 10) == engine.hit(2, 10) == 10
+    assert [loss.count for loss in budget.check(SECOND // 5)] == [10]
+
+
+def test_while_probes_come_off_no_more_are_taken_off() -> None:
+    engine = FakeEngine()
+    budget = budget_of(engine)
+    engine.is_taking_off = True
+    engine.spend((2 * BURST_NS, 0, 0))
+    assert budget.check(SECOND) == []
+    assert engine.attached == ["reads", "links", "timers"]
+
+
+def test_a_recorder_that_slept_takes_nothing_off_for_it() -> None:
+    engine = FakeEngine()
+    budget = budget_of(engine)
+    engine.hit(1, BURST_NS // int(engine.sites["cost_ns"][1]) + 7)
+    losses = budget.check(60 * SECOND)
+    assert [(loss.kind, loss.count) for loss in losses] == [("over budget: links stopped", 7)]
+    assert engine.hit(1, 10) == 10
+
+
+def test_sites_cost_what_was_measured() -> None:
+    engine = FakeEngine()
+    engine.plan.sites.append(engine.site(3, "return", extra_ns=3_000))
+    budget = budget_of(engine)
+    costs = engine.sites["cost_ns"].tolist()
+    assert costs[:4] == [800 + RECORD_NS] * 3 + [10_000 + RECORD_NS + 3_000]
+    budget.price({"reads": 5_000}.get)
+    costs = engine.sites["cost_ns"].tolist()
+    assert costs[:4] == [5_800, 800 + RECORD_NS, 800 + RECORD_NS, 15_000]
 
 
 def test_a_site_that_was_added_meanwhile_counts() -> None:
     engine = FakeEngine()
-    budget = Budget(engine, 0.01)  # type: ignore[arg-type]
-    budget.check(SECOND)
+    budget = budget_of(engine)
+    budget.price({"timers": 200}.get)
     engine.plan.sites.append(engine.plan.sites[2])
-    engine.counts = np.array([0, 0, 0, 20_000], "<u8")
+    budget.check(SECOND)
+    assert engine.sites["cost_ns"][3] == 1_000
+    engine.hit(3, BURST_NS // 1_000 + 10)
     budget.check(2 * SECOND)
     assert engine.attached == ["reads", "links"]

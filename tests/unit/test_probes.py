@@ -7,7 +7,7 @@ import pytest
 
 from tests import derive, fixtures
 from whowoke import bpf
-from whowoke.tracer import engine
+from whowoke.tracer import compiling
 from whowoke.tracer.arguments import encode
 from whowoke.tracer.buildinfo import BuildInfo, Module, build_info
 from whowoke.tracer.elf import ElfFile
@@ -48,7 +48,7 @@ def test_every_macro_of_the_source_is_defined_by_the_tables(source: str) -> None
     pattern = rf"(?<!_)\b(?:{'|'.join(kinds.split())})_[A-Z_]+\b"
     wanted = set(re.findall(pattern, source))
     comments = {"QUEUE_", "RECONCILE_", "INFORMER_", "REFLECTOR_", "G_", "M_", "PC_", "TIMER_"}
-    defined = engine.macros(plan_for("requeue"), 1).keys()
+    defined = compiling.macros(plan_for("requeue")).keys()
     assert wanted - comments - set(defined) == set()
 
 

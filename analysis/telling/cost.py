@@ -1,0 +1,42 @@
+"""What a recording cost, and what it therefore did without."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from whowoke.analysis.durations import format_duration
+from whowoke.analysis.rules.frames import CaptureLike
+
+TAKEN_OFF = re.compile(r"over budget: (?:on_)?(\w+) taken off")
+
+
+def taken_off(capture: CaptureLike) -> list[str]:
+    """The probes that cost too much, by the time from which they are missing."""
+    losses, start_ns = capture.losses, capture.metadata.get("start_ns")
+    found: dict[int, list[str]] = {}
+    for kind, ts_ns in zip(losses["kind"].tolist(), losses["ts_ns"].tolist(), strict=True):
+        if match := TAKEN_OFF.fullmatch(kind):
+            found.setdefault(ts_ns, []).append(match[1])
+    start_ns = start_ns if isinstance(start_ns, int) else min(found, default=0)
+    return [
+        f"{', '.join(names)} from {format_duration(max(ts_ns - start_ns, 0))} on: over the budget"
+        for ts_ns, names in found.items()
+    ]
+
+
+def program_costs(found: Any) -> Iterator[str]:
+    """The share of one CPU, and the runs of each program, the dearest first."""
+    known = found if isinstance(found, dict) else {}
+    sampled_ns, programs = known.get("sampled_ns"), known.get("programs")
+    if not isinstance(sampled_ns, int) or sampled_ns <= 0 or not isinstance(programs, dict):
+        return
+    rows = [
+        (row["run_ns"], row["runs"], name)
+        for name, row in programs.items()
+        if isinstance(row, dict)
+        and all(isinstance(row.get(key), int) and row[key] > 0 for key in ("run_ns", "runs"))
+    ]
+    share = sum(run_ns for run_ns, _, _ in rows) / sampled_ns
+    yield f"  {share:.3%} of a CPU, measured for {format_duration(sampled_ns)}"
+    for run_ns, runs, name in sorted(rows, reverse=True):
+        yield f"  {name:<24}{runs:>12,} runs{run_ns // runs:>9,} ns each"
