@@ -2,6 +2,8 @@
 # make test    lint, then all tests
 # make accuracy    every source of wake-ups, on every version: about an hour the first time
 # make fuzz    look for input that does harm, by coverage; FUZZ=elf for one reader, SECONDS=600 each
+# make bench    what recording costs, as a table and one JSON line: half an hour; ONLY=hit,drain runs a part,
+#               ROUNDS=1 says quickly whether all works
 # make vm-test    tests and a recording in a virtual machine; GUEST=trixie for another kernel
 # make fixtures / lint / venv / go / clean
 # A fresh Debian 12 or Ubuntu 24.04 as root needs nothing but make.
@@ -33,7 +35,7 @@ GO_BUILD = $(CURDIR)/build/go build -v -trimpath -buildvcs=false
 STRIP := -ldflags='-s -w'
 
 .PHONY: demo test accuracy lint fixtures selected-versions venv go system test-tools database clean
-.PHONY: vm-test vm-tools fuzz
+.PHONY: vm-test vm-tools fuzz bench bench-tools
 
 demo: venv build/bin/cluster $(DEMO:%=build/bin/%) $(if $(filter poller,$(DEMO)),database)
 	$(BIN)/python -m tests.demo --period $(PERIOD) --seconds $(SECONDS) $(DEMO)
@@ -48,7 +50,7 @@ lint: venv go build/mypy/whowoke
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p whowoke
 	$(BIN)/mypy tests/fixtures.py tests/blind.py tests/versions.py tests/recording.py tests/accuracy \
-	  tests/api.py tests/blind_poller.py tests/passes.py tests/redis_server.py tests/scene.py tests/day tests/vm
+	  tests/api.py tests/blind_poller.py tests/passes.py tests/redis_server.py tests/scene.py tests/day tests/vm tests/bench
 	$(BIN)/lint-imports
 	unformatted="$$("$$(build/go env GOROOT)/bin/gofmt" -l tests)"; \
 	  [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }
@@ -64,6 +66,12 @@ accuracy: venv test-tools fixtures
 fuzz: SECONDS := 120
 fuzz: venv build/venv/fuzz
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(FUZZ)
+
+BENCH_PROGRAMS := cluster loops pingpong loaded requeue requeue-unstripped
+
+# Loads BPF programs: as root. The page: python -m tests.bench.page
+bench: venv bench-tools $(BENCH_PROGRAMS:%=build/bin/%)
+	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 GUEST ?= bookworm
 VM_PROGRAMS := cluster timers timers-unstripped requeue resync ticker
@@ -99,6 +107,14 @@ test-tools: database
 	@{ command -v bpftrace && command -v gcc && command -v node; } >/dev/null || \
 	  { $(APT_INSTALL) bpftrace gcc libc6-dev nodejs; }
 	@command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }
+
+# Command and package. What can't be had here is told in the table.
+BENCH_TOOLS := bpftrace:bpftrace strace:strace perf:linux-perf
+
+bench-tools:
+	@for tool in $(BENCH_TOOLS); do \
+	  command -v "$${tool%:*}" >/dev/null || { $(APT_INSTALL) "$${tool#*:}"; } || \
+	  echo "$${tool%:*} can't be installed here"; done
 
 VM_TOOLS := vagrant virsh qemu-system-x86_64 qemu-img mmdebstrap extlinux sfdisk mke2fs dnsmasq slirp4netns rsync ssh
 VM_PACKAGES := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils \

@@ -1,11 +1,14 @@
 // Command pingpong lets two goroutines wake each other as fast as they can: the worst case for a
-// tracer. It prints the number of exchanges of each 100 ms until stdin closes.
+// tracer. It prints the number of exchanges of each 100 ms until stdin closes. The lines "trace" and
+// "stop" on stdin turn Go's own execution trace, which nobody reads, on and off.
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"os"
+	"runtime/trace"
 	"sync/atomic"
 	"time"
 )
@@ -31,5 +34,12 @@ func main() {
 			fmt.Println(exchanges.Swap(0))
 		}
 	}()
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	for commands := bufio.NewScanner(os.Stdin); commands.Scan(); {
+		switch commands.Text() {
+		case "trace":
+			_ = trace.Start(io.Discard)
+		case "stop":
+			trace.Stop()
+		}
+	}
 }

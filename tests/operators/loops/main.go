@@ -1,0 +1,80 @@
+// Command loops does one thing again and again, in bursts, and prints a line for each burst: the time
+// at its end, in nanoseconds of CLOCK_MONOTONIC, and the nanoseconds that a call took. A burst
+// that is late is made up for within a second. It ends when stdin closes. What is seen of a call by a tracer:
+//
+//	reset    one call of runtime.(*timer).modify; the timer never fires
+//	getppid  a system call that tells nothing
+//	mixed    one call of runtime.(*timer).modify and one system call of the file sort
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	what := flag.String("what", "reset", "reset, getppid or mixed")
+	calls := flag.Int("calls", 1000, "calls in a burst")
+	every := flag.Duration("every", 50*time.Millisecond, "from burst to burst")
+	flag.Parse()
+	// Nothing else is to be measured.
+	debug.SetGCPercent(-1)
+	runtime.LockOSThread()
+	call := callOf(*what)
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	fmt.Println("ready", os.Getpid())
+	next := monotonic()
+	for {
+		start := monotonic()
+		for range *calls {
+			call()
+		}
+		end := monotonic()
+		fmt.Println(end, float64(end-start)/float64(*calls))
+		next += every.Nanoseconds()
+		if wait := next - end; wait > 0 {
+			time.Sleep(time.Duration(wait))
+		} else if wait < -time.Second.Nanoseconds() {
+			next = end
+		}
+	}
+}
+
+func callOf(what string) func() {
+	timer := time.NewTimer(time.Hour)
+	reset := func() { timer.Reset(time.Hour) }
+	switch what {
+	case "reset":
+		return reset
+	case "getppid":
+		return func() { syscall.Getppid() }
+	case "mixed":
+		null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		if err != nil {
+			panic(err)
+		}
+		fd, byte1 := int(null.Fd()), []byte{0}
+		return func() {
+			reset()
+			_, _ = unix.Write(fd, byte1)
+		}
+	}
+	panic("what? " + what)
+}
+
+func monotonic() int64 {
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
+	return now.Nano()
+}
