@@ -14,10 +14,25 @@ import typer
 from whowoke.analysis import cli as files
 from whowoke.analysis import verbs
 from whowoke.analysis.cli import ErrorsToExitCodes, Force, From, Json, Spans, To, show, tell
-from whowoke.analysis.durations import format_duration, parse_duration, parse_percent
+from whowoke.analysis.durations import parse_duration, parse_percent
 from whowoke.analysis.errors import UsageError
 from whowoke.analysis.window import Limits
+from whowoke.tracer.finding.arguments import (
+    Container,
+    Everything,
+    Follow,
+    Kubeconfig,
+    Name,
+    Namespace,
+    Pids,
+    Pod,
+    Selector,
+    given,
+    selected,
+)
+from whowoke.tracer.finding.telling import candidates_told, the_one
 from whowoke.tracer.options import RecordOptions, RecordSummary
+from whowoke.tracer.summaries import described, probes
 
 EXIT_NOT_SUPPORTED = 3
 ERASE_LINE_END = "\x1b[K"
@@ -71,7 +86,14 @@ def explain(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="A capture.", show_default=False)
     ] = None,
-    pid: Pid = None,
+    pids: Pids = None,
+    pod: Pod = None,
+    selector: Selector = None,
+    name: Name = None,
+    namespace: Namespace = "",
+    container: Container = "",
+    everything: Everything = False,
+    kubeconfig: Kubeconfig = None,
     duration: Duration = "60s",
     period: Annotated[
         str | None,
@@ -90,7 +112,7 @@ def explain(
 
     Example: whowoke explain -p 4242 --period 15s
     """
-    files.exclusive(**{"FILE": file, "-p PID": pid})
+    files.exclusive(**{"FILE": file, **given(pids, pod, selector, name)})
     period_ns, limits = parse_duration(period) if period else None, Limits.parse(start, end)
     if file is not None:
         files.explain_file(file, period_ns, as_json, spans, limits)
@@ -98,7 +120,9 @@ def explain(
     with tempfile.TemporaryDirectory(prefix="whowoke-") as folder:
         kept = output or Path(folder) / "capture.whowoke"
         options = RecordOptions(
-            pid=pid,
+            selection=selected(
+                pids, pod, selector, name, namespace, container, everything, kubeconfig
+            ),
             duration_ns=parse_duration(duration),
             output=kept,
             force=force,
@@ -106,7 +130,7 @@ def explain(
         )
         summary = _record(options)
         # What was left out, the explanation says itself.
-        for line in _described(summary)[len(summary.notes) :] if output else ():
+        for line in described(summary)[len(summary.notes) :] if output else ():
             tell(line)
         files.explain_file(kept, period_ns, as_json, limits=limits)
 
@@ -117,10 +141,15 @@ def record(
         list[str] | None,
         typer.Argument(metavar="-- CMD", help="A command to start.", show_default=False),
     ] = None,
-    pid: Pid = None,
-    name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The one process of this name.")
-    ] = None,
+    pids: Pids = None,
+    pod: Pod = None,
+    selector: Selector = None,
+    name: Name = None,
+    namespace: Namespace = "",
+    container: Container = "",
+    everything: Everything = False,
+    kubeconfig: Kubeconfig = None,
+    follow: Follow = None,
     duration: Duration = "60s",
     output: Output = None,
     force: Force = False,
@@ -133,41 +162,62 @@ def record(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be probed.")
     ] = False,
+    list_probes: Annotated[
+        bool,
+        typer.Option("--list-probes", help="Only say what would be probed, what for, and why not."),
+    ] = False,
+    as_json: Json = False,
     spans: Spans = None,
 ) -> None:
     """Record a running operator into a capture file. Needs root; Ctrl-C ends it in order.
 
     Example: whowoke record -p 4242 -d 60s -o op.whowoke
     """
-    files.exclusive(**{"-p PID": pid, "--name NAME": name, "-- CMD": command})
+    files.exclusive(**given(pids, pod, selector, name), **{"-- CMD": command})
     if command and command[0].isdigit() and len(command) == 1:
         raise UsageError(f"{command[0]} is no command", f"for a process: -p {command[0]}")
+    if as_json and not list_probes:
+        raise UsageError("record prints nothing but the list of probes", "add --list-probes")
     summary = _record(
         RecordOptions(
             duration_ns=parse_duration(duration),
-            pid=pid,
-            name=name,
+            selection=selected(
+                pids, pod, selector, name, namespace, container, everything, kubeconfig
+            ),
+            follow=follow,
             command=tuple(command) if command else None,
             output=output,
             force=force,
             ready_file=ready_file,
             budget=parse_percent(budget),
             dry_run=dry_run,
+            list_probes=list_probes,
             spans=tuple(spans or ()),
         )
     )
-    for line in _described(summary):
+    if list_probes:
+        show(probes(summary, as_json))
+        return
+    for line in described(summary):
         show(line) if dry_run else tell(line)
 
 
 @app.command()
-def doctor(pid: Pid = None, as_json: Json = False) -> None:
-    """Check what recording needs, on this machine and, with `-p`, of a process.
+def doctor(
+    pid: Pid = None,
+    pod: Pod = None,
+    name: Name = None,
+    kubeconfig: Kubeconfig = None,
+    as_json: Json = False,
+) -> None:
+    """Check what recording needs, on this machine and, where one is named, of a process.
 
     Example: whowoke doctor -p 4242
     """
     from whowoke.tracer.doctor import as_data, as_text, diagnose
 
+    if pod or name:
+        pid = the_one([pid] if pid else None, pod, name, kubeconfig).pid
     checks = diagnose(pid)
     show(json.dumps(as_data(checks), indent=2) if as_json else as_text(checks))
     if any(check.status == "fail" for check in checks):
@@ -176,9 +226,10 @@ def doctor(pid: Pid = None, as_json: Json = False) -> None:
 
 @app.command()
 def timers(
-    pid: Annotated[
-        int, typer.Option("-p", "--pid", min=1, metavar="PID", help="The running process.")
-    ],
+    pid: Pid = None,
+    pod: Pod = None,
+    name: Name = None,
+    kubeconfig: Kubeconfig = None,
     as_json: Json = False,
 ) -> None:
     """Say what will wake a process next: its pending Go timers, read from its memory.
@@ -188,9 +239,8 @@ def timers(
     Example: whowoke timers -p 4242
     """
     from whowoke.tracer.forecast import forecast
-    from whowoke.tracer.target import Target
 
-    with Target.open(pid) as target:
+    with the_one([pid] if pid else None, pod, name, kubeconfig) as target:
         found = forecast(target)
     show(json.dumps(found.json(), indent=2) if as_json else found.text())
 
@@ -199,7 +249,8 @@ def _record(options: RecordOptions) -> RecordSummary:
     from whowoke.tracer.record import record as run
 
     if not sys.stderr.isatty():
-        return run(options, say=tell)
+        with candidates_told():
+            return run(options, say=tell)
 
     def progress(elapsed_s: float, records: int, lost: int) -> None:
         whole_s = options.duration_ns / 1e9
@@ -211,24 +262,10 @@ def _record(options: RecordOptions) -> RecordSummary:
         tell(text)
 
     try:
-        return run(options, progress, say)
+        with candidates_told():
+            return run(options, progress, say)
     finally:
         typer.echo(f"\r{ERASE_LINE_END}", err=True, nl=False)
-
-
-def _described(summary: RecordSummary) -> list[str]:
-    if summary.output is None:
-        return summary.notes
-    ends = {"duration": "", "interrupted": ", interrupted", "target exited": ", the target exited"}
-    lasted = format_duration(summary.duration_ns)
-    return [
-        *summary.notes,
-        (
-            f"recorded {summary.name} ({summary.pid}) for {lasted}{ends[summary.ended]}: "
-            f"{summary.records:,} records, {summary.lost:,} lost"
-        ),
-        f"wrote {summary.output} ({summary.size:,} bytes)",
-    ]
 
 
 files.add_verbs(app)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whowoke.analysis.capture import schema
-from whowoke.analysis.capture.reader import CaptureWriter, Frame, Loss
+from whowoke.analysis.capture.reader import Frame, Loss, PartWriter
 from whowoke.tracer.budget import Budget
 from whowoke.tracer.engine import Engine
 from whowoke.tracer.program import Program
@@ -21,9 +21,7 @@ RETURN_PROGRAM = "on_reconcile_return"
 class Drain:
     """Moves what the kernel side has recorded into the capture, a batch a step."""
 
-    def __init__(
-        self, engine: Engine, program: Program, writer: CaptureWriter, budget: float
-    ) -> None:
+    def __init__(self, engine: Engine, program: Program, writer: PartWriter, budget: float) -> None:
         self.records = 0
         self.lost = 0
         self.readers: set[int] = set()

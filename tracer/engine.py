@@ -186,6 +186,9 @@ class Engine:
         self.detach(self.attached)
         _close_all(list(self._fds.values()))
         self._fds.clear()
+        # Mapped rings would live on, 10 MB for each process that was recorded.
+        self.rings.clear()
+        self._counters.clear()
 
     def hits(self) -> npt.NDArray[np.uint64]:
         """Hits of each site since the attach, in the plan's order."""

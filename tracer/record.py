@@ -1,35 +1,28 @@
 """The recording loop: find the target, attach, drain rings into a capture, detach."""
 
-import platform
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import FrameType
-from typing import Literal
 
 from whowoke.analysis.capture.reader import CaptureWriter, sudo_owner
-from whowoke.analysis.errors import UsageError
 from whowoke.tracer import uprobes
-from whowoke.tracer.doctor import ensure_recordable, installed_version
-from whowoke.tracer.drain import Drain
-from whowoke.tracer.engine import Engine
-from whowoke.tracer.follow import Followed, clock_reading, identity
-from whowoke.tracer.informers import read_informers
+from whowoke.tracer.doctor import ensure_recordable
+from whowoke.tracer.finding.choosing import choose
+from whowoke.tracer.finding.search import Search
+from whowoke.tracer.follow import Followed
 from whowoke.tracer.launch import Launched
 from whowoke.tracer.options import RecordOptions, RecordSummary, default_output
 from whowoke.tracer.program import Program
-from whowoke.tracer.sockets import open_sockets
+from whowoke.tracer.recorded import Ended
+from whowoke.tracer.session import Say, Session
 from whowoke.tracer.target import Target
-from whowoke.tracer.versions import versions_of
 
 DRAIN_INTERVAL_S = 0.1
 TOLD_DETACH_S = 0.5
 
-Ended = Literal["duration", "interrupted", "target exited"]
 Progress = Callable[[float, int, int], None]
-Say = Callable[[str], None]
 
 
 def record(
@@ -44,77 +37,68 @@ def record(
     ensure_recordable()
     with ExitStack() as stack:
         launched = stack.enter_context(Launched(options.command)) if options.command else None
-        target = stack.enter_context(_find_target(options, launched))
-        program = Program(target)
-        if options.dry_run:
-            return _dry_run(program)
-        output = options.output or default_output(target.command, target.pid)
+        search = Search(options.selection)
+        targets = [Target.open(launched.pid)] if launched else choose(search)
+        for target in targets:
+            stack.callback(target.close)
+        programs = [Program(target) for target in targets]
+        if options.dry_run or options.list_probes:
+            return _dry_run(programs, search)
+        first = targets[0]
+        output = options.output or default_output(first.command, first.pid)
         writer = stack.enter_context(CaptureWriter(output, force=options.force, owner=sudo_owner()))
         followed = Followed(options.spans, writer)
         stack.callback(followed.close)
-        engine = Engine(program.plan, target)
-        stack.callback(engine.close)
-        engine.load()
+        session = Session(options, search, writer, say)
+        stack.callback(session.close)
+        session.load(programs)
         interrupted = stack.enter_context(_interrupts())
-        _tell_detach(program, say, " when the recording ends")
-        writer.metadata(_metadata(program) | identity(target.pid))
-        clock = clock_reading()
-        writer.metadata({"clocks": [clock]})
-        engine.attach()
+        _tell_detach(session.sites, say, " when the recording ends")
+        session.attach()
         start_ns = time.monotonic_ns()
-        writer.metadata({"start_ns": start_ns, "sysmon_tid": program.sysmon_tid()})
         if launched:
             launched.release()
         if options.ready_file:
             options.ready_file.touch()
-        drain = Drain(engine, program, writer, options.budget)
-        ended = _loop(options, target, (drain, followed), interrupted, start_ns, progress)
+        ended = _loop(options, (session, followed), interrupted, start_ns, progress)
         end_ns = time.monotonic_ns()
-        _tell_detach(program, say, "")
-        drain.finish(end_ns, ended, program.sysmon_tid())
+        _tell_detach(session.sites, say, "")
+        session.finish(ended)
         followed.finish()
-        writer.metadata({"clocks": [clock, clock_reading()]})
-        if target.is_alive():
-            writer.metadata(read_informers(program, drain.controllers, drain.readers))
         writer.close()
         return RecordSummary(
-            pid=target.pid,
-            name=target.command,
+            pid=first.pid,
+            name=first.command,
             output=output,
             duration_ns=end_ns - start_ns,
-            records=drain.records,
-            lost=drain.lost + followed.lost,
+            records=session.records,
+            lost=session.lost + followed.lost,
             size=output.stat().st_size,
             ended=ended,
-            notes=list(program.plan.missing),
+            notes=session.notes,
+            processes=len(session.recorded),
         )
 
 
-def _tell_detach(program: Program, say: Say | None, when: str) -> None:
+def _tell_detach(sites: int, say: Say | None, when: str) -> None:
     """Say how long it takes to take the probes off where that is worth a word."""
-    sites = len(program.plan.sites)
     seconds = uprobes.detach_s(sites)
     if say and seconds >= TOLD_DETACH_S:
         say(f"detaching {sites} probes takes about {seconds:.0f} s{when}")
 
 
-def _find_target(options: RecordOptions, launched: Launched | None) -> Target:
-    if launched:
-        return Target.open(launched.pid)
-    if options.pid is not None:
-        return Target.open(options.pid)
-    if options.name:
-        return Target.by_name(options.name)
-    raise UsageError("no target was named", "give -p PID, --name NAME or -- COMMAND")
+def _dry_run(programs: list[Program], search: Search) -> RecordSummary:
+    # Needs pandas, which a recorder has no room for.
+    from whowoke.tracer.listing import listing
 
-
-def _dry_run(program: Program) -> RecordSummary:
-    target, plan = program.target, program.plan
-    sites = [
-        f"{planned.probe.name}: {planned.function.name} +{planned.site.offset:#x}"
-        for planned in plan.sites
-    ]
-    missing = [f"left out: {reason}" for reason in plan.missing]
+    notes: list[str] = []
+    for program in programs:
+        notes += [
+            f"{planned.probe.name}: {planned.function.name} +{planned.site.offset:#x}"
+            for planned in program.plan.sites
+        ]
+        notes += [f"left out: {reason}" for reason in program.plan.missing]
+    target = programs[0].target
     return RecordSummary(
         pid=target.pid,
         name=target.command,
@@ -123,7 +107,8 @@ def _dry_run(program: Program) -> RecordSummary:
         records=0,
         lost=0,
         size=0,
-        notes=sites + missing,
+        notes=notes,
+        listings=[listing(program, search.identity(program.target.pid)) for program in programs],
     )
 
 
@@ -145,60 +130,23 @@ def _interrupts() -> Iterator[list[int]]:
 
 def _loop(
     options: RecordOptions,
-    target: Target,
-    followed: tuple[Drain, Followed],
+    watched: tuple[Session, Followed],
     interrupted: list[int],
     start_ns: int,
     progress: Progress | None,
 ) -> Ended:
     """Drain until the end; returns why it ended."""
-    drain, logs = followed
+    session, logs = watched
     while True:
         time.sleep(DRAIN_INTERVAL_S)
-        # Asked before the drain, so that what the target did last is drained as well.
-        alive = target.is_alive()
-        drain.step()
+        going_on = session.step()
         logs.step()
         elapsed_ns = time.monotonic_ns() - start_ns
         if progress:
-            progress(elapsed_ns / 1e9, drain.records, drain.lost)
-        if not alive:
+            progress(elapsed_ns / 1e9, session.records, session.lost)
+        if not going_on:
             return "target exited"
         if interrupted:
             return "interrupted"
         if elapsed_ns >= options.duration_ns:
             return "duration"
-
-
-def _metadata(program: Program) -> dict[str, object]:
-    """What the analysis needs of the machine and the binary."""
-    target, info = program.target, program.info
-    return {
-        "whowoke_version": installed_version(),
-        "kernel": platform.release(),
-        "machine": platform.machine(),
-        "boot_id": _boot_id(),
-        "clock_monotonic_ns": time.monotonic_ns(),
-        "clock_realtime_ns": time.time_ns(),
-        "pid": target.pid,
-        "name": target.command,
-        "executable": target.executable,
-        "command": target.command_line,
-        "threads": target.thread_ids(),
-        "sockets": open_sockets(target),
-        "build_id": program.elf.build_id,
-        "go_version": info.go_version,
-        "main_module": info.main.path,
-        "main_package": info.path,
-        "modules": versions_of(info),
-        "uprobes": uprobes.way(),
-        "missing": program.plan.missing,
-        "sites": program.plan.described(),
-    }
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""

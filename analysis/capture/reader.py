@@ -5,6 +5,7 @@ anyone, so what doesn't add up is skipped with a note, and sizes are checked bef
 """
 
 import os
+import re
 import stat
 import weakref
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ import numpy as np
 
 from whowoke.analysis.capture import chunks, schema
 from whowoke.analysis.capture.chunks import ChunkError, ChunkHeader, Frame, Kind, Loss
-from whowoke.analysis.capture.writer import CaptureWriter, sudo_owner
+from whowoke.analysis.capture.writer import CaptureWriter, PartWriter, sudo_owner
 from whowoke.analysis.errors import (
     PermissionDeniedError,
     UnsupportedError,
@@ -26,7 +27,7 @@ from whowoke.analysis.errors import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Capture", "CaptureWriter", "Frame", "Loss", "sudo_owner"]
+__all__ = ["Capture", "CaptureWriter", "Frame", "Loss", "PartWriter", "sudo_owner"]
 
 MAX_TEXT_BYTES = 64 << 20
 MAX_RECORD_BYTES = 2 << 30
@@ -41,10 +42,14 @@ class Capture:
     says whether it ended in order, ``truncated_bytes`` how much of the file could not be read,
     ``notes`` why, in sentences for the user. ``log_files`` are logs to read beside those that were
     followed; what the analysis then has to say of all these goes into ``log_notes``.
+
+    A recording of several processes has a part for each, ``processes``. A capture is its own first
+    one, so that one of a single process is just that; ``number`` counts them from 1.
     """
 
-    def __init__(self, path: Path, fd: int) -> None:
+    def __init__(self, path: Path, descriptor: "_Descriptor", number: int = 1) -> None:
         self.path = path
+        self.number = number
         self.metadata: dict[str, Any] = {}
         self.strings: dict[int, str] = {}
         self.stacks: dict[int, list[Frame]] = {}
@@ -53,28 +58,47 @@ class Capture:
         self.notes: list[str] = []
         self.log_files: Sequence[Path] = ()
         self.log_notes: list[str] = []
-        self._logs: list[tuple[int, ChunkHeader]] = []
+        self.log_chunks: list[tuple[int, ChunkHeader]] = []
         self._losses: list[Loss] = []
         self._chunks: dict[int, list[tuple[int, ChunkHeader]]] = {}
-        self._fd = fd
-        self.close = weakref.finalize(self, os.close, fd)
-        self.size = os.fstat(fd).st_size
-        self.truncated_bytes = self.size - self._scan()
+        self._others: list[Self] = []
+        self._descriptor, self._fd, self.close = descriptor, descriptor.fd, descriptor.close
+        self.format_version = descriptor.format_version
+        self.size = os.fstat(self._fd).st_size
+        self.truncated_bytes = 0
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Read a capture. UsageError if it isn't one, UnsupportedError if it is a newer one."""
-        path = Path(path)
+        """Read a capture, or with ``FILE#N`` one part of it.
+
+        UsageError if it isn't one, or has no such part; UnsupportedError if it is a newer one.
+        """
+        path, number = _split_part(Path(path))
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as err:
             raise _open_error(path, err) from None
         try:
-            _check_header(path, fd)
+            version = _check_header(path, fd)
         except BaseException:
             os.close(fd)
             raise
-        return cls(path, fd)
+        whole = cls(path, _Descriptor(fd, version))
+        whole._read_all()
+        return whole if number is None else whole.only(number)
+
+    @property
+    def processes(self) -> list[Self]:
+        """One view for each process that was recorded, in the order of their attaching."""
+        return [self, *self._others]
+
+    def only(self, number: int) -> Self:
+        """One of its processes as if it were the whole recording; UsageError if there is none."""
+        parts = self.processes
+        if not 0 < number <= len(parts):
+            raise UsageError(f"{self.path} has no process {number}", f"it has 1 to {len(parts)}")
+        self._others = []
+        return parts[number - 1]
 
     @property
     def losses(self) -> "pd.DataFrame":
@@ -125,7 +149,7 @@ class Capture:
     def logs(self) -> Iterator[bytes]:
         """Whole lines of the logs that were followed, a part at a time."""
         total = 0
-        for offset, header in self._logs:
+        for offset, header in self.log_chunks:
             total += header.raw_length
             try:
                 if total > MAX_LOG_BYTES:
@@ -134,9 +158,19 @@ class Capture:
             except ChunkError as err:
                 self._note(f"log lines at byte {offset} are skipped: {err}")
 
+    def _read_all(self) -> None:
+        """Find all chunks, and whose each is."""
+        truncated_bytes = self.size - self._scan()
+        # A file may end where a part begins.
+        self._others = [part for part in self._others if part.metadata]
+        for part in self.processes:
+            part.complete, part.truncated_bytes = self.complete, truncated_bytes
+            # Whose lines they are shows when they are joined.
+            part.log_chunks = self.log_chunks
+
     def _scan(self) -> int:
         """Index the chunks and read the small ones; return the end of the last whole one."""
-        offset, text_bytes = chunks.FILE_HEADER.size, 0
+        offset, text_bytes, part = chunks.FILE_HEADER.size, 0, self
         while not self.complete:
             header = self._header(offset)
             if header is None:
@@ -148,15 +182,30 @@ class Capture:
             if not chunks.is_intact(header, payload):
                 self._note(f"damaged at byte {offset}: nothing behind it is read")
                 break
-            if header.kind == Kind.RECORDS:
-                self._index(offset, payload_offset, header)
+            if header.kind == Kind.PART:
+                found = self._part(header.detail)
+                if found is None:
+                    self._note(f"damaged at byte {offset}: nothing behind it is read")
+                    break
+                part = found
+            elif header.kind == Kind.RECORDS:
+                part.take_records(offset, payload_offset, header)
             elif header.kind == Kind.LOGS:
-                self._logs.append((payload_offset, header))
+                self.log_chunks.append((payload_offset, header))
             else:
                 text_bytes += header.raw_length
-                self._take(offset, header, payload, text_bytes)
+                part.take(offset, header, payload, text_bytes)
+                self.complete |= part.complete
             offset = payload_offset + header.length
         return offset
+
+    def _part(self, number: int) -> Self | None:
+        """A part that is there or the next one; None for any other."""
+        if number == len(self.processes) < chunks.MAX_PARTS:
+            other = type(self)(self.path, self._descriptor, number + 1)
+            other.notes = self.notes
+            self._others.append(other)
+        return self.processes[number] if number < len(self.processes) else None
 
     def _header(self, offset: int) -> ChunkHeader | None:
         data = os.pread(self._fd, chunks.CHUNK_HEADER.size, offset)
@@ -169,13 +218,15 @@ class Capture:
             return None
         return header
 
-    def _index(self, offset: int, payload_offset: int, header: ChunkHeader) -> None:
+    def take_records(self, offset: int, payload_offset: int, header: ChunkHeader) -> None:
+        """Note where a chunk of records lies."""
         if header.detail in schema.RECORD_BY_KIND:
             self._chunks.setdefault(header.detail, []).append((payload_offset, header))
         else:
             self._note(f"records of an unknown kind {header.detail} at byte {offset} are skipped")
 
-    def _take(self, offset: int, header: ChunkHeader, payload: bytes, text_bytes: int) -> None:
+    def take(self, offset: int, header: ChunkHeader, payload: bytes, text_bytes: int) -> None:
+        """Read a chunk of anything else but records and logs."""
         try:
             if header.kind == Kind.END:
                 self.complete = True
@@ -209,7 +260,24 @@ class Capture:
             self.notes.append(text)
 
 
-def _check_header(path: Path, fd: int) -> None:
+class _Descriptor:
+    """An open file that is closed with the last of those who have it."""
+
+    def __init__(self, fd: int, format_version: int) -> None:
+        self.fd, self.format_version = fd, format_version
+        self.close = weakref.finalize(self, os.close, fd)
+
+
+def _split_part(path: Path) -> tuple[Path, int | None]:
+    """``FILE#N`` in two, unless a file has that name."""
+    found = re.fullmatch(r"(.+)#(\d{1,9})", path.name, re.DOTALL)
+    if found is None or os.path.lexists(path):
+        return path, None
+    return path.with_name(found[1]), int(found[2])
+
+
+def _check_header(path: Path, fd: int) -> int:
+    """The file's format; an error if it isn't one that is known."""
     status = os.fstat(fd)
     data = os.pread(fd, chunks.FILE_HEADER.size, 0) if stat.S_ISREG(status.st_mode) else b""
     if len(data) < chunks.FILE_HEADER.size or not data.startswith(chunks.MAGIC):
@@ -221,6 +289,7 @@ def _check_header(path: Path, fd: int) -> None:
             f"{chunks.FORMAT_VERSION}",
             "use the whowoke that recorded it, or a newer one",
         )
+    return int(version)
 
 
 def _open_error(path: Path, err: OSError) -> WhowokeError:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from whowoke.analysis.durations import format_duration
 from whowoke.analysis.rules.causes import BEFORE
 from whowoke.analysis.telling import findings, outlook
-from whowoke.analysis.telling.words import WIDTH, Row, listed, many, wrap
+from whowoke.analysis.telling.words import WIDTH, Row, listed, many, place, wrap
 from whowoke.analysis.verdicts.series import REGULAR_JITTER
 
 INDENT = 30
@@ -72,8 +72,8 @@ def _head(data: Row) -> list[str]:
     first += f"; {data['continuations']:,} are answers to its own requests"
     versions = [str(target["go_version"] or "")]
     versions += [f"{path.split('/')[-1]} {v}" for path, v in target["modules"].items()]
-    who = f"{target['name']}, pid {target['pid']}, {_lasted(data)}"
-    lines = [*wrap(first, 0), *wrap("; ".join([who, ", ".join(filter(None, versions))]), 0)]
+    about = f"{who(data)}, {_lasted(data)}"
+    lines = [*wrap(first, 0), *wrap("; ".join([about, ", ".join(filter(None, versions))]), 0)]
     lines += wrap(_reconciles(data), 0)
     if not data["complete"]:
         lines.append("the recording has no end: what came after its last whole part is missing")
@@ -92,6 +92,12 @@ def _lasted(data: Row) -> str:
     return f"{length} from {start} on of {recorded}"
 
 
+def who(data: Row) -> str:
+    """Name, pid, and its pod or container where it is in one."""
+    target = data["target"]
+    return f"{target['name']}, pid {target['pid']}{place(target['container'])}"
+
+
 def _reconciles(data: Row) -> str:
     text = many(data["reconciles"], "reconcile")
     before, unknown = data["reconciles_before"], data["reconciles_unknown"]
@@ -104,7 +110,8 @@ def _reconciles(data: Row) -> str:
 
 def _reference(data: Row) -> str:
     found = [row["wakeup_id"] for row in data["causes"] if row["wakeup_id"]]
-    return f" [{found[0]}] is a wake-up: see whowoke show FILE {found[0]}." if found else ""
+    file = f"FILE#{data['part']}" if data.get("part") else "FILE"
+    return f" [{found[0]}] is a wake-up: see whowoke show {file} {found[0]}." if found else ""
 
 
 # ---------------------------------------------------------------- 1
@@ -147,7 +154,7 @@ def _waking(rows: list[Row], data: Row, detail: int) -> list[str]:
 def _cause(count: str, row: Row, text: str) -> list[str]:
     """Count, rhythm and what it is, in one line or two."""
     mark = f" [{row['wakeup_id']}]" if row["wakeup_id"] else ""
-    head = f"{count:>14}  {_rhythm(row):<12}  "
+    head = f"{count:>14}  {rhythm(row):<12}  "
     found = textwrap.wrap(
         text + mark, WIDTH - len(head), max_lines=2, placeholder=f" …{mark}", break_on_hyphens=False
     )
@@ -162,7 +169,8 @@ def _name(row: Row) -> str:
     return f"{row['cause']}{about}{whose}"
 
 
-def _rhythm(row: Row) -> str:
+def rhythm(row: Row) -> str:
+    """How often a cause comes back: ``every 15 s``, ``2 s apart``; empty where it isn't known."""
     if row["median_gap_ns"] is None:
         return ""
     gap = format_duration(row["median_gap_ns"])
@@ -172,7 +180,7 @@ def _rhythm(row: Row) -> str:
 
 def _briefly(rows: list[Row], of: str) -> str:
     """Causes by name, with count and rhythm."""
-    names = [f"{row[of]:,} {row['cause']} {_rhythm(row)}".rstrip() for row in rows]
+    names = [f"{row[of]:,} {row['cause']} {rhythm(row)}".rstrip() for row in rows]
     return f"{many(sum(row[of] for row in rows), NOUNS[of])}: {listed(names, MANY_BRIEF)}."
 
 
