@@ -50,7 +50,8 @@ lint: venv go build/mypy/whowoke
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p whowoke
 	$(BIN)/mypy tests/fixtures.py tests/blind.py tests/versions.py tests/recording.py tests/accuracy \
-	  tests/api.py tests/blind_poller.py tests/passes.py tests/redis_server.py tests/scene.py tests/day tests/vm tests/bench
+	  tests/api.py tests/blind_poller.py tests/containers.py tests/passes.py tests/redis_server.py \
+	  tests/scene.py tests/day tests/vm tests/bench
 	$(BIN)/lint-imports
 	unformatted="$$("$$(build/go env GOROOT)/bin/gofmt" -l tests)"; \
 	  [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }

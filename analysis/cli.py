@@ -105,9 +105,9 @@ def info(file: File, as_json: Json = False) -> None:
     Example: whowoke info op-4242.whowoke
     """
     from whowoke.analysis.capture.reader import Capture
-    from whowoke.analysis.telling.info import describe, summary
+    from whowoke.analysis.telling.info import describe, summary_of_all
 
-    facts = summary(Capture.open(file))
+    facts = summary_of_all(Capture.open(file))
     show(json.dumps(facts, indent=2) if as_json else describe(facts))
 
 
@@ -167,18 +167,31 @@ def explain_file(
     limits: Limits = EVERYTHING,
 ) -> None:
     """Print why the target of a capture woke; DataIncompleteError after it for a cut capture."""
-    capture = open_capture(file, spans)
-    from whowoke.analysis.telling.explain import explain
-
+    capture = open_capture(file, spans, several=True)
     with progress(f"analysing {file}"):
-        explanation = explain(capture, period_ns, limits)
+        explanation = _explanation(capture, period_ns, limits)
         text = json.dumps(explanation.json(), indent=2) if as_json else explanation.text()
     show(text)
     check_complete(capture)
 
 
-def open_capture(file: Path, log_files: Sequence[Path] | None = None) -> "Capture":
-    """Open a capture for analysis; DataIncompleteError where it has no metadata yet."""
+def _explanation(capture: "Capture", period_ns: int | None, limits: Limits) -> Any:
+    if len(capture.processes) > 1:
+        from whowoke.analysis.telling.several import Explanations
+
+        return Explanations(capture.processes, period_ns, limits)
+    from whowoke.analysis.telling.explain import explain
+
+    return explain(capture, period_ns, limits)
+
+
+def open_capture(
+    file: Path, log_files: Sequence[Path] | None = None, several: bool = False
+) -> "Capture":
+    """Open a capture for analysis; DataIncompleteError where it has no metadata yet.
+
+    UsageError where it has ``several`` processes and that isn't asked for.
+    """
     from whowoke.analysis.capture.reader import Capture
 
     capture = Capture.open(file)
@@ -188,13 +201,21 @@ def open_capture(file: Path, log_files: Sequence[Path] | None = None) -> "Captur
         )
     for note in capture.notes:
         tell(f"{file}: {note}")
-    capture.log_files = log_files or ()
+    if len(capture.processes) > 1 and not several:
+        first = ", ".join(f"{file}#{one.number} ({_name(one)})" for one in capture.processes[:4])
+        raise UsageError(f"{file} has {len(capture.processes)} processes", f"choose one: {first}")
+    for one in capture.processes:
+        one.log_files = log_files or ()
     return capture
+
+
+def _name(capture: "Capture") -> str:
+    return f"{capture.metadata.get('name')}, pid {capture.metadata.get('pid')}"
 
 
 def check_complete(capture: "Capture") -> None:
     """Say what its logs told; DataIncompleteError where the recording didn't end in order."""
-    for note in capture.log_notes:
+    for note in dict.fromkeys(note for one in capture.processes for note in one.log_notes):
         tell(note)
     if not capture.complete:
         cut = capture.truncated_bytes

@@ -12,7 +12,7 @@ from whowoke.analysis.capture.reader import Capture
 from whowoke.analysis.comparing.diff import Comparison
 from whowoke.analysis.comparing.sides import side_of
 from whowoke.analysis.durations import parse_duration
-from whowoke.analysis.errors import DataIncompleteError
+from whowoke.analysis.errors import DataIncompleteError, UsageError
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.output.export import export
 from whowoke.analysis.output.exporter import Source
@@ -70,6 +70,8 @@ class Opened:
         limits, capture = Limits.parse(start, end), Capture.open(Path(file))
         if not capture.metadata:
             raise DataIncompleteError(f"{file} ends before anything was recorded", "record again")
+        if len(capture.processes) > 1:
+            raise UsageError(f"{file} has {len(capture.processes)} processes", f"open {file}#1")
         capture.log_files = [Path(log) for log in spans]
         return cls(capture, limits)
 

@@ -25,6 +25,7 @@ from whowoke.analysis.window import Limits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from whowoke.analysis.capture.reader import Capture
     from whowoke.analysis.comparing.conditions import Condition
 
 
@@ -50,7 +51,7 @@ def export(
     force: Force = False,
     spans: Spans = None,
 ) -> None:
-    """Write a capture's tables, a Perfetto timeline or folded stacks.
+    """Write a capture's tables, a Perfetto timeline or folded stacks; of each process its own.
 
     Example: whowoke export op-4242.whowoke --format parquet -o tables
     """
@@ -58,19 +59,34 @@ def export(
 
     limits = Limits.parse(start, end)
     exporters.check(format_name, output, force, weight)
-    capture = open_capture(file, spans)
+    capture = open_capture(file, spans, several=True)
+    places = [output]
+    if len(capture.processes) > 1:
+        numbers = [one.number for one in capture.processes]
+        places = [exporters.place_of(format_name, output, number) for number in numbers]
+        for place in places:
+            exporters.check(format_name, place, force, weight)
+    for one, place in zip(capture.processes, places, strict=True):
+        _export(one, place, format_name, weight, limits, force)
+    check_complete(capture)
+
+
+def _export(
+    capture: "Capture", output: Path, format_name: str, weight: str, limits: Limits, force: bool
+) -> None:
+    """Export one process."""
     from whowoke.analysis.model import Analysis
+    from whowoke.analysis.output import export as exporters
     from whowoke.analysis.output.exporter import Source
     from whowoke.analysis.output.results import Results
 
-    with progress(f"analysing {file}") as step:
+    with progress(f"analysing {capture.path}") as step:
         analysis = Analysis(capture, limits)
         source = Source(Results(analysis), analysis, weight, lambda name: step(f"writing {name}"))
         written = exporters.export(source, format_name, output, force)
     for note in source.notes:
         tell(note)
     tell(f"wrote {f'{len(written)} tables to ' if len(written) > 1 else ''}{output}")
-    check_complete(capture)
 
 
 def report(

@@ -58,6 +58,10 @@ class Api:
         """What is at a path."""
         return self._ask("GET", path)
 
+    def create(self, path: str, thing: Mapping[str, Any]) -> dict[str, Any]:
+        """Make an object in the collection at a path; returns it as the server has it."""
+        return self._ask("POST", path, thing, "application/json")
+
     def patch(self, path: str, change: Mapping[str, Any]) -> Change:
         """Merge a change into the object at a path."""
         start_ns = time.monotonic_ns()
@@ -74,11 +78,17 @@ class Api:
         touched = {"example.com/touched": str(time.time_ns())}
         return self.patch(path, {"metadata": {"annotations": touched}})
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        kind: str = "application/merge-patch+json",
+    ) -> dict[str, Any]:
         request = urllib.request.Request(
             self.url + path,
             None if body is None else json.dumps(body).encode(),
-            {"Content-Type": "application/merge-patch+json", "User-Agent": SOMEBODY},
+            {"Content-Type": kind, "User-Agent": SOMEBODY},
             method=method,
         )
         with self._opener.open(request, timeout=10) as response:

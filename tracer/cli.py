@@ -14,11 +14,26 @@ import typer
 from whowoke.analysis import cli as files
 from whowoke.analysis import verbs
 from whowoke.analysis.cli import ErrorsToExitCodes, Force, From, Json, Spans, To, show, tell
-from whowoke.analysis.durations import format_duration, parse_duration, parse_percent, parse_span
+from whowoke.analysis.durations import parse_duration, parse_percent, parse_span
 from whowoke.analysis.errors import UsageError
 from whowoke.analysis.window import Limits
-from whowoke.tracer import recorder
+from whowoke.tracer import flags, recorder
+from whowoke.tracer.finding.arguments import (
+    Container,
+    Everything,
+    Follow,
+    Kubeconfig,
+    Name,
+    Namespace,
+    Pids,
+    Pod,
+    Selector,
+    given,
+    selected,
+)
+from whowoke.tracer.finding.telling import candidates_told, the_one
 from whowoke.tracer.options import RecordOptions, RecordSummary
+from whowoke.tracer.summaries import described, probes
 from whowoke.tracer.timing import table
 
 EXIT_NOT_SUPPORTED = 3
@@ -33,16 +48,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Pid = Annotated[
-    int | None, typer.Option("-p", "--pid", min=1, metavar="PID", help="The running process.")
-]
-Duration = Annotated[
-    str, typer.Option("-d", "--duration", metavar="TIME", help="How long: 60s, 2m, 1m30s.")
-]
-Output = Annotated[
-    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where the capture goes.")
-]
 
 
 def _print_version(wanted: bool) -> None:
@@ -74,14 +79,18 @@ def explain(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="A capture.", show_default=False)
     ] = None,
-    pid: Pid = None,
-    duration: Duration = "60s",
-    period: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Only causes that come back about every 15s, say."),
-    ] = None,
+    pids: Pids = None,
+    pod: Pod = None,
+    selector: Selector = None,
+    name: Name = None,
+    namespace: Namespace = "",
+    container: Container = "",
+    everything: Everything = False,
+    kubeconfig: Kubeconfig = None,
+    duration: flags.Duration = "60s",
+    period: flags.Only = None,
     as_json: Json = False,
-    output: Output = None,
+    output: flags.Output = None,
     force: Force = False,
     spans: Spans = None,
     start: From = None,
@@ -93,7 +102,7 @@ def explain(
 
     Example: whowoke explain -p 4242 --period 15s
     """
-    files.exclusive(**{"FILE": file, "-p PID": pid})
+    files.exclusive(**{"FILE": file, **given(pids, pod, selector, name)})
     period_ns, limits = parse_duration(period) if period else None, Limits.parse(start, end)
     if file is not None:
         files.explain_file(file, period_ns, as_json, spans, limits)
@@ -101,7 +110,9 @@ def explain(
     with tempfile.TemporaryDirectory(prefix="whowoke-") as folder:
         kept = output or Path(folder) / "capture.whowoke"
         options = RecordOptions(
-            pid=pid,
+            selection=selected(
+                pids, pod, selector, name, namespace, container, everything, kubeconfig
+            ),
             duration_ns=parse_duration(duration),
             output=kept,
             force=force,
@@ -109,7 +120,7 @@ def explain(
         )
         summary = _record(options)
         # What was left out, the explanation says itself.
-        for line in _described(summary)[len(summary.notes) :] if output else ():
+        for line in described(summary)[len(summary.notes) :] if output else ():
             tell(line)
         files.explain_file(kept, period_ns, as_json, limits=limits)
 
@@ -120,54 +131,44 @@ def record(
         list[str] | None,
         typer.Argument(metavar="-- CMD", help="A command to start.", show_default=False),
     ] = None,
-    pid: Pid = None,
-    name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The one process of this name.")
-    ] = None,
-    duration: Annotated[
-        str | None,
-        typer.Option("-d", "--duration", metavar="TIME", help="How long: 60s (if not said), 2m."),
-    ] = None,
-    output: Output = None,
+    pids: Pids = None,
+    pod: Pod = None,
+    selector: Selector = None,
+    name: Name = None,
+    namespace: Namespace = "",
+    container: Container = "",
+    everything: Everything = False,
+    kubeconfig: Kubeconfig = None,
+    follow: Follow = None,
+    duration: flags.Length = None,
+    output: flags.Output = None,
     force: Force = False,
-    budget: Annotated[
-        str, typer.Option(metavar="SHARE", help="What probes may cost, of one CPU.")
-    ] = "1%",
-    ready_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Made once all probes are attached.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be probed.")
-    ] = False,
+    budget: flags.Budget = "1%",
+    ready_file: flags.ReadyFile = None,
+    dry_run: flags.DryRun = False,
+    list_probes: flags.ListProbes = False,
+    as_json: Json = False,
     spans: Spans = None,
-    keep: Annotated[
-        str | None, typer.Option(metavar="TIME|SIZE", help="Keep only the last 10m, or 100MB.")
-    ] = None,
-    rotate: Annotated[
-        str | None,
-        typer.Option(metavar="TIME|SIZE", help="Begin a new file every 1h, or 100MB."),
-    ] = None,
-    periods: Annotated[
-        int, typer.Option(min=0, metavar="N", help="End once it came back so often.")
-    ] = 0,
-    period: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Of what comes back about every 15s, say."),
-    ] = None,
-    timing: Annotated[
-        bool, typer.Option("--timing", help="Say what the start and the end took.")
-    ] = False,
+    keep: flags.Keep = None,
+    rotate: flags.Rotate = None,
+    periods: flags.Periods = 0,
+    period: flags.Period = None,
+    timing: flags.Timing = False,
 ) -> None:
     """Record a running operator into a capture file. Needs root; Ctrl-C ends it in order.
 
     Example: whowoke record -p 4242 -d 60s -o op.whowoke
     """
     recorder.begin_anew(locals())
-    files.exclusive(**{"-p PID": pid, "--name NAME": name, "-- CMD": command})
+    files.exclusive(**given(pids, pod, selector, name), **{"-- CMD": command})
     if command and command[0].isdigit() and len(command) == 1:
         raise UsageError(f"{command[0]} is no command", f"for a process: -p {command[0]}")
+    if as_json and not list_probes:
+        raise UsageError("record prints nothing but the list of probes", "add --list-probes")
     if keep and rotate:
         raise UsageError("--keep and --rotate at once", "give one of them")
+    if follow and (keep or rotate):
+        raise UsageError("--follow with --keep or --rotate", "their files take one process only")
     if period and not periods:
         raise UsageError("--period without --periods", "say how often: --periods 5")
     # What keeps little, or ends by itself, lasts until then or until Ctrl-C.
@@ -179,31 +180,45 @@ def record(
             rotate=parse_span(rotate) if rotate else None,
             periods=periods,
             period_ns=parse_duration(period) if period else None,
-            pid=pid,
-            name=name,
+            selection=selected(
+                pids, pod, selector, name, namespace, container, everything, kubeconfig
+            ),
+            follow=follow,
             command=tuple(command) if command else None,
             output=output,
             force=force,
             ready_file=ready_file,
             budget=parse_percent(budget),
             dry_run=dry_run,
+            list_probes=list_probes,
             spans=tuple(spans or ()),
         )
     )
-    for line in _described(summary):
+    if list_probes:
+        show(probes(summary, as_json))
+        return
+    for line in described(summary):
         show(line) if dry_run else tell(line)
     for line in table(summary.timing_ns) if timing else ():
         tell(line)
 
 
 @app.command()
-def doctor(pid: Pid = None, as_json: Json = False) -> None:
-    """Check what recording needs, on this machine and, with `-p`, of a process.
+def doctor(
+    pid: flags.Pid = None,
+    pod: Pod = None,
+    name: Name = None,
+    kubeconfig: Kubeconfig = None,
+    as_json: Json = False,
+) -> None:
+    """Check what recording needs, on this machine and, where one is named, of a process.
 
     Example: whowoke doctor -p 4242
     """
     from whowoke.tracer.doctor import as_data, as_text, diagnose
 
+    if pod or name:
+        pid = the_one([pid] if pid else None, pod, name, kubeconfig).pid
     checks = diagnose(pid)
     show(json.dumps(as_data(checks), indent=2) if as_json else as_text(checks))
     if any(check.status == "fail" for check in checks):
@@ -212,9 +227,10 @@ def doctor(pid: Pid = None, as_json: Json = False) -> None:
 
 @app.command()
 def timers(
-    pid: Annotated[
-        int, typer.Option("-p", "--pid", min=1, metavar="PID", help="The running process.")
-    ],
+    pid: flags.Pid = None,
+    pod: Pod = None,
+    name: Name = None,
+    kubeconfig: Kubeconfig = None,
     as_json: Json = False,
 ) -> None:
     """Say what will wake a process next: its pending Go timers, read from its memory.
@@ -224,9 +240,8 @@ def timers(
     Example: whowoke timers -p 4242
     """
     from whowoke.tracer.forecast import forecast
-    from whowoke.tracer.target import Target
 
-    with Target.open(pid) as target:
+    with the_one([pid] if pid else None, pod, name, kubeconfig) as target:
         found = forecast(target)
     show(json.dumps(found.json(), indent=2) if as_json else found.text())
 
@@ -235,7 +250,8 @@ def _record(options: RecordOptions) -> RecordSummary:
     from whowoke.tracer.record import record as run
 
     if not sys.stderr.isatty():
-        return run(options, say=tell)
+        with candidates_told():
+            return run(options, say=tell)
 
     def progress(elapsed_s: float, records: int, lost: int) -> None:
         whole_s = options.duration_ns / 1e9
@@ -248,29 +264,10 @@ def _record(options: RecordOptions) -> RecordSummary:
         tell(text)
 
     try:
-        return run(options, progress, say)
+        with candidates_told():
+            return run(options, progress, say)
     finally:
         typer.echo(f"\r{ERASE_LINE_END}", err=True, nl=False)
-
-
-def _described(summary: RecordSummary) -> list[str]:
-    if summary.output is None:
-        return summary.notes
-    ends = {
-        "duration": "",
-        "interrupted": ", interrupted",
-        "target exited": ", the target exited",
-        "periods": ", it came back often enough",
-    }
-    lasted = format_duration(summary.duration_ns)
-    return [
-        *summary.notes,
-        (
-            f"recorded {summary.name} ({summary.pid}) for {lasted}{ends[summary.ended]}: "
-            f"{summary.records:,} records, {summary.lost:,} lost"
-        ),
-        f"wrote {summary.output} ({summary.size:,} bytes)",
-    ]
 
 
 files.add_verbs(app)

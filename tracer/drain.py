@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whowoke.analysis.capture import schema
-from whowoke.analysis.capture.reader import CaptureWriter, Frame, Loss
+from whowoke.analysis.capture.reader import Frame, Loss, PartWriter
 from whowoke.tracer.budget import Budget
 from whowoke.tracer.engine import Engine
 from whowoke.tracer.periods import Periods
@@ -31,7 +31,7 @@ class Drain:
         self,
         engine: Engine,
         program: Program,
-        writer: CaptureWriter,
+        writer: PartWriter,
         budget: Budget,
         statistics: Statistics,
         timing: Timing,

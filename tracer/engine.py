@@ -39,6 +39,7 @@ class Engine:
         self._links: dict[str, list[int]] = {}
         self._maps: dict[str, int] = {}
         self._closing: list[int] = []
+        self._lost = self.sites = self.tiers = np.zeros(0, np.void)
 
     def load(self, compiled: Compiled) -> None:
         """Make the maps and load all programs; nothing is attached yet."""
@@ -144,6 +145,9 @@ class Engine:
         _close_all([*self.programs.values(), *self._maps.values()])
         self.programs.clear()
         self._maps.clear()
+        # Mapped rings and maps would live on, 10 MB for each process that was recorded.
+        self.rings.clear()
+        self._lost = self.sites = self.tiers = np.zeros(0, np.void)
 
     def hits(self) -> npt.NDArray[np.uint64]:
         """Hits of each site since the attach, in the plan's order."""

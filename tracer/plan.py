@@ -55,12 +55,16 @@ class PlannedSite:
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be probed; ``macros`` configure the C programs, ``missing`` is what is left out."""
+    """What will be probed; ``macros`` configure the C programs, ``missing`` is what is left out.
+
+    ``left_out`` has the reason of each probe that is in ``missing``.
+    """
 
     sites: list[PlannedSite]
     macros: dict[str, str]
     parts: tuple[str, ...]
     missing: list[str]
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def by_program(self) -> dict[str, list[int]]:
         """Site indexes of each C program; none for one whose sites are found later."""

@@ -163,8 +163,10 @@ def make_plan(info: BuildInfo, table: FunctionTable, code: Code, bias: int) -> P
     for name, reasons in told.items():
         if "" not in reasons or 0 in map(_weight, reasons):
             missing.setdefault(min(filter(None, reasons), key=_weight), []).append(name)
-    left_out = [f"{reason}: no {', '.join(names)}" for reason, names in missing.items()]
-    return Plan(sites, macros, ("gotime.c", *(p for p in parts if p != "gotime.c")), left_out)
+    told_missing = [f"{reason}: no {', '.join(names)}" for reason, names in missing.items()]
+    left_out = {name: reason for reason, names in missing.items() for name in names}
+    parts = ("gotime.c", *(p for p in parts if p != "gotime.c"))
+    return Plan(sites, macros, parts, told_missing, left_out)
 
 
 def _chosen(

@@ -9,17 +9,13 @@ import os
 import struct
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
-import psutil
-
 from whowoke.analysis.errors import (
     PermissionDeniedError,
     UnsupportedError,
-    UsageError,
     WhowokeError,
 )
 from whowoke.analysis.texts import printable
@@ -33,16 +29,6 @@ _SYSMON_STACK = 1024  # bytes; deepest seen is futex < futexsleep < notetsleep <
 _SYSMON_TRIES = 20
 _SYSMON_PAUSE_S = 0.01
 _AT_ENTRY = 9
-_COMM_SIZE = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One process that a name may mean."""
-
-    pid: int
-    command: str
-    executable: str
 
 
 class Target:
@@ -89,22 +75,6 @@ class Target:
             raise _failed(tgid, error) from None
         command = _read_proc(tgid, "comm").decode("utf-8", "replace").removesuffix("\n")
         return cls(tgid, start_ticks, printable(command), printable(executable))
-
-    @classmethod
-    def by_name(cls, name: str) -> "Target":
-        """Return the one process called ``name``; UsageError lists them where there are several."""
-        found = find_by_name(name)
-        if not found:
-            raise WhowokeError(
-                f"no process is called {name!r}", "name its command or executable, or use --pid"
-            )
-        if len(found) > 1:
-            pids = ", ".join(f"{c.pid} ({c.executable})" for c in found[:8])
-            more = f" and {len(found) - 8} more" if len(found) > 8 else ""
-            raise UsageError(
-                f"{len(found)} processes are called {name!r}", f"choose one with -p: {pids}{more}"
-            )
-        return cls.open(found[0].pid)
 
     def __enter__(self) -> "Target":
         return self
@@ -193,20 +163,6 @@ class Target:
                 "it may have ended; try again",
             )
         return data
-
-
-def find_by_name(name: str) -> list[Candidate]:
-    """Return the processes whose comm or executable's file name is ``name``; not our own."""
-    found = []
-    for process in psutil.process_iter(["pid", "name", "exe"]):
-        # Empty for kernel threads and for what may not be read.
-        executable = process.info["exe"] or ""
-        base = Path(executable.removesuffix(" (deleted)")).name
-        command = process.info["name"] or ""
-        if name not in (base, command, command[:_COMM_SIZE]) or process.pid == os.getpid():
-            continue
-        found.append(Candidate(process.pid, command, executable))
-    return sorted(found, key=lambda c: c.pid)
 
 
 def sysmon_tid(target: Target, functions: Iterable[Function], bias: int) -> int | None:

@@ -22,7 +22,11 @@ class Timing:
         try:
             yield
         finally:
-            self.steps[name] = time.monotonic_ns() - before_ns
+            self.add(name, time.monotonic_ns() - before_ns)
+
+    def add(self, name: str, ns: int) -> None:
+        """Note what a step took; of several processes all together."""
+        self.steps[name] = self.steps.get(name, 0) + ns
 
     def first_record(self) -> None:
         """Note the time from the start of the process until now, the first time."""

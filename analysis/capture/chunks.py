@@ -3,6 +3,10 @@
 Everything read here is untrusted: each size is checked before memory is taken for it, and every
 defect is a ``ChunkError``. Numbers of chunk kinds, column types and encodings are stored: never
 renumber one, a retired one leaves a hole.
+
+A recording of several processes has a part for each. A chunk ``PART`` says by its detail which part
+the chunks behind it belong to; those before the first one belong to part 0. A file gets format 2
+with its first such chunk, so that a reader that would mix the parts up refuses it.
 """
 
 import json
@@ -22,7 +26,9 @@ from whowoke.analysis.capture import schema
 from whowoke.analysis.texts import plain, printable
 
 MAGIC = b"WHOWOKE\0"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+FORMAT_OF_ONE_PART = 1
+MAX_PARTS = 256
 FILE_HEADER = struct.Struct("<8sI")
 CHUNK_HEADER = struct.Struct("<HHIII")
 MAX_PAYLOAD = 16 << 20
@@ -57,6 +63,7 @@ class Kind(IntEnum):
     LOSSES = 6
     END = 7
     LOGS = 8
+    PART = 9
 
 
 class Frame(NamedTuple):

@@ -6,8 +6,6 @@ anyone, so what doesn't add up is skipped with a note, and sizes are checked bef
 
 import heapq
 import os
-import stat
-import weakref
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,18 +15,14 @@ import numpy as np
 
 from whowoke.analysis.capture import chunks, schema
 from whowoke.analysis.capture.chunks import ChunkError, ChunkHeader, Frame, Kind, Loss
-from whowoke.analysis.capture.writer import CaptureWriter, sudo_owner
-from whowoke.analysis.errors import (
-    PermissionDeniedError,
-    UnsupportedError,
-    UsageError,
-    WhowokeError,
-)
+from whowoke.analysis.capture.opening import Descriptor, check_header, open_error, split_part
+from whowoke.analysis.capture.writer import CaptureWriter, PartWriter, sudo_owner
+from whowoke.analysis.errors import UsageError, WhowokeError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Capture", "CaptureWriter", "Frame", "Loss", "sudo_owner"]
+__all__ = ["Capture", "CaptureWriter", "Frame", "Loss", "PartWriter", "sudo_owner"]
 
 MAX_TEXT_BYTES = 64 << 20
 MAX_RECORD_BYTES = 2 << 30
@@ -49,10 +43,14 @@ class Capture:
     says whether it ended in order, ``truncated_bytes`` how much of the file could not be read,
     ``notes`` why, in sentences for the user. ``log_files`` are logs to read beside those that were
     followed; what the analysis then has to say of all these goes into ``log_notes``.
+
+    A recording of several processes has a part for each, ``processes``. A capture is its own first
+    one, so that one of a single process is just that; ``number`` counts them from 1.
     """
 
-    def __init__(self, path: Path, fd: int) -> None:
+    def __init__(self, path: Path, descriptor: Descriptor, number: int = 1) -> None:
         self.path = path
+        self.number = number
         self.metadata: dict[str, Any] = {}
         self.strings: dict[int, str] = {}
         self.stacks: dict[int, list[Frame]] = {}
@@ -61,30 +59,49 @@ class Capture:
         self.notes: list[str] = []
         self.log_files: Sequence[Path] = ()
         self.log_notes: list[str] = []
-        self._logs = array("Q")
-        self._losses: list[Loss] = []
         # Where chunks begin, of records by kind.
+        self.log_chunks = array("Q")
+        self._losses: list[Loss] = []
         self._chunks: dict[int, array[int]] = {}
         self._remembered: dict[tuple[str, Keep | None], np.ndarray] = {}
-        self._fd = fd
-        self.close = weakref.finalize(self, os.close, fd)
-        self.size = os.fstat(fd).st_size
-        self.truncated_bytes = self.size - self._scan()
+        self._others: list[Self] = []
+        self._descriptor, self._fd, self.close = descriptor, descriptor.fd, descriptor.close
+        self.format_version = descriptor.format_version
+        self.size = os.fstat(self._fd).st_size
+        self.truncated_bytes = 0
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Read a capture. UsageError if it isn't one, UnsupportedError if it is a newer one."""
-        path = Path(path)
+        """Read a capture, or with ``FILE#N`` one part of it.
+
+        UsageError if it isn't one, or has no such part; UnsupportedError if it is a newer one.
+        """
+        path, number = split_part(Path(path))
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as err:
-            raise _open_error(path, err) from None
+            raise open_error(path, err) from None
         try:
-            _check_header(path, fd)
+            version = check_header(path, fd)
         except BaseException:
             os.close(fd)
             raise
-        return cls(path, fd)
+        whole = cls(path, Descriptor(fd, version))
+        whole._read_all()
+        return whole if number is None else whole.only(number)
+
+    @property
+    def processes(self) -> list[Self]:
+        """One view for each process that was recorded, in the order of their attaching."""
+        return [self, *self._others]
+
+    def only(self, number: int) -> Self:
+        """One of its processes as if it were the whole recording; UsageError if there is none."""
+        parts = self.processes
+        if not 0 < number <= len(parts):
+            raise UsageError(f"{self.path} has no process {number}", f"it has 1 to {len(parts)}")
+        self._others = []
+        return parts[number - 1]
 
     @property
     def losses(self) -> "pd.DataFrame":
@@ -163,7 +180,7 @@ class Capture:
     def logs(self) -> Iterator[bytes]:
         """Whole lines of the logs that were followed, a part at a time."""
         total = 0
-        for offset in self._logs:
+        for offset in self.log_chunks:
             try:
                 lines = self._read(offset)
                 total += len(lines)
@@ -173,9 +190,19 @@ class Capture:
             except ChunkError as err:
                 self._note(f"log lines at byte {offset} are skipped: {err}")
 
+    def _read_all(self) -> None:
+        """Find all chunks, and whose each is."""
+        truncated_bytes = self.size - self._scan()
+        # A file may end where a part begins.
+        self._others = [part for part in self._others if part.metadata]
+        for part in self.processes:
+            part.complete, part.truncated_bytes = self.complete, truncated_bytes
+            # Whose lines they are shows when they are joined.
+            part.log_chunks = self.log_chunks
+
     def _scan(self) -> int:
         """Index the chunks and read the small ones; return the end of the last whole one."""
-        offset, text_bytes = chunks.FILE_HEADER.size, 0
+        offset, text_bytes, part = chunks.FILE_HEADER.size, 0, self
         while not self.complete:
             header = self._header(offset)
             if header is None:
@@ -187,15 +214,30 @@ class Capture:
             if not chunks.is_intact(header, payload):
                 self._note(f"damaged at byte {offset}: nothing behind it is read")
                 break
-            if header.kind == Kind.RECORDS:
-                self._index(offset, header)
+            if header.kind == Kind.PART:
+                found = self._part(header.detail)
+                if found is None:
+                    self._note(f"damaged at byte {offset}: nothing behind it is read")
+                    break
+                part = found
+            elif header.kind == Kind.RECORDS:
+                part.take_records(offset, header)
             elif header.kind == Kind.LOGS:
-                self._logs.append(offset)
+                self.log_chunks.append(offset)
             else:
                 text_bytes += header.raw_length
-                self._take(offset, header, payload, text_bytes)
+                part.take(offset, header, payload, text_bytes)
+                self.complete |= part.complete
             offset = payload_offset + header.length
         return offset
+
+    def _part(self, number: int) -> Self | None:
+        """A part that is there or the next one; None for any other."""
+        if number == len(self.processes) < chunks.MAX_PARTS:
+            other = type(self)(self.path, self._descriptor, number + 1)
+            other.notes = self.notes
+            self._others.append(other)
+        return self.processes[number] if number < len(self.processes) else None
 
     def _header(self, offset: int) -> ChunkHeader | None:
         data = os.pread(self._fd, HEADER_BYTES, offset)
@@ -208,13 +250,15 @@ class Capture:
             return None
         return header
 
-    def _index(self, offset: int, header: ChunkHeader) -> None:
+    def take_records(self, offset: int, header: ChunkHeader) -> None:
+        """Note where a chunk of records lies."""
         if header.detail in schema.RECORD_BY_KIND:
             self._chunks.setdefault(header.detail, array("Q")).append(offset)
         else:
             self._note(f"records of an unknown kind {header.detail} at byte {offset} are skipped")
 
-    def _take(self, offset: int, header: ChunkHeader, payload: bytes, text_bytes: int) -> None:
+    def take(self, offset: int, header: ChunkHeader, payload: bytes, text_bytes: int) -> None:
+        """Read a chunk of anything else but records and logs."""
         try:
             if header.kind == Kind.END:
                 self.complete = True
@@ -248,25 +292,3 @@ class Capture:
     def _note(self, text: str) -> None:
         if len(self.notes) < MAX_NOTES and text not in self.notes:
             self.notes.append(text)
-
-
-def _check_header(path: Path, fd: int) -> None:
-    status = os.fstat(fd)
-    data = os.pread(fd, chunks.FILE_HEADER.size, 0) if stat.S_ISREG(status.st_mode) else b""
-    if len(data) < chunks.FILE_HEADER.size or not data.startswith(chunks.MAGIC):
-        raise UsageError(f"{path} is not a whowoke capture", "make one with: whowoke record")
-    version = chunks.FILE_HEADER.unpack(data)[1]
-    if version > chunks.FORMAT_VERSION:
-        raise UnsupportedError(
-            f"{path} has capture format {version}, this whowoke reads up to "
-            f"{chunks.FORMAT_VERSION}",
-            "use the whowoke that recorded it, or a newer one",
-        )
-
-
-def _open_error(path: Path, err: OSError) -> WhowokeError:
-    if isinstance(err, PermissionError):
-        return PermissionDeniedError(
-            f"no permission to read {path}", "a capture belongs to the user who recorded it"
-        )
-    return UsageError(f"cannot read {path}: {err.strerror}", "give the path of a capture")

@@ -19,8 +19,9 @@ import numpy as np
 
 from whowoke.analysis.capture import chunks, schema
 from whowoke.analysis.capture.chunks import ChunkHeader, Frame, Kind
-from whowoke.analysis.capture.writer import CaptureWriter, flush_age_s, write_error
+from whowoke.analysis.capture.writer import CaptureWriter, PartWriter, flush_age_s, write_error
 from whowoke.analysis.durations import Span
+from whowoke.analysis.errors import WhowokeError
 
 # By then so much more than asked is in the file, it is cut: 1.25 times are written for each byte.
 SLACK = 1.25
@@ -67,9 +68,17 @@ class SegmentWriter(CaptureWriter):
         super().flush()
         self._boundaries.append(Boundary(time.monotonic_ns(), self._end))
 
-    def _chunk(self, kind: Kind, raw: bytes, detail: int = 0) -> None:
+    def part(self) -> PartWriter:
+        """Raise WhowokeError: what lasts is told of one process."""
+        raise WhowokeError(
+            f"{self.path} takes one process: it is kept in part, or in several files",
+            "record several without --keep and --rotate",
+        )
+
+    def append(self, part: int, kind: Kind, raw: bytes, detail: int) -> None:
+        """Write one chunk, and note what lasts."""
         offset = self._end
-        super()._chunk(kind, raw, detail)
+        super().append(part, kind, raw, detail)
         if kind in LASTING or (kind == Kind.RECORDS and detail in LASTING_KINDS):
             self._lasting.append(offset)
 

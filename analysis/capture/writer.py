@@ -37,13 +37,96 @@ def sudo_owner() -> tuple[int, int] | None:
     return owner if os.geteuid() == 0 and min(owner) >= 0 else None
 
 
-class CaptureWriter:
-    """Writes a new capture, mode 0600, each chunk with one write.
+class PartWriter:
+    """Writes what is recorded of one process.
 
     Rows are gathered for ``flush_age_s`` or ``ROWS_PER_CHUNK`` rows a kind, whichever comes first;
     all else is written at once. So write strings, stacks and symbols before the rows that need
-    them. With ``force`` the old file stays until the first rows are written. Leaving the ``with``
-    block by an exception leaves out the end mark, and the file if it has no rows.
+    them.
+    """
+
+    def __init__(self) -> None:
+        self._pending: dict[int, list[np.ndarray]] = {}
+        self._began = time.monotonic()
+        self._oldest: float | None = None
+
+    def metadata(self, values: Mapping[str, object]) -> None:
+        """A JSON object, merged over what was written before, key by key."""
+        self._append(Kind.METADATA, chunks.encode_object(values), 0)
+
+    def strings(self, texts: Mapping[int, str]) -> None:
+        """What hashes stand for."""
+        self._mapping(Kind.STRINGS, texts, chunks.encode_strings)
+
+    def stacks(self, stacks: Mapping[int, list[Frame]]) -> None:
+        """Frames of stacks by hash, innermost first, inlined ones expanded."""
+        self._mapping(Kind.STACKS, stacks, chunks.encode_stacks)
+
+    def symbols(self, symbols: Mapping[int, Frame]) -> None:
+        """Function, file and line of addresses."""
+        self._mapping(Kind.SYMBOLS, symbols, chunks.encode_symbols)
+
+    def losses(self, rows: list[Loss]) -> None:
+        """What was lost, with its time."""
+        if rows:
+            self._append(Kind.LOSSES, chunks.encode_losses(rows), 0)
+
+    def logs(self, number: int, lines: bytes) -> None:
+        """Whole lines of a followed log; ``number`` is its row in the metadata ``log_files``."""
+        self._append(Kind.LOGS, lines, number)
+
+    def records(self, record: schema.Record, rows: np.ndarray) -> None:
+        """Rows of one kind, with ``schema.record_dtype(record)``; they are copied."""
+        for start in range(0, len(rows), ROWS_PER_CHUNK):
+            pending = self._pending.setdefault(record.kind, [])
+            pending.append(rows[start : start + ROWS_PER_CHUNK].copy())
+            if sum(len(part) for part in pending) >= ROWS_PER_CHUNK:
+                self._flush_kind(record.kind)
+        self._oldest = time.monotonic() if self._oldest is None else self._oldest
+        self.flush_old()
+
+    def flush_old(self) -> None:
+        """Write the rows gathered so far if they were long enough."""
+        now = time.monotonic()
+        if self._oldest is not None and now - self._oldest >= self._flush_age_s(now - self._began):
+            self.flush()
+
+    def _flush_age_s(self, recorded_s: float) -> float:
+        return flush_age_s(recorded_s)
+
+    def flush(self) -> None:
+        """Write the rows gathered so far."""
+        self._oldest = None
+        for kind in list(self._pending):
+            self._flush_kind(kind)
+
+    def _mapping(
+        self, kind: Kind, values: Mapping[int, Any], encode: Callable[[Mapping[int, Any]], bytes]
+    ) -> None:
+        if not values:
+            return
+        raw = encode(values)
+        if len(raw) <= chunks.MAX_PAYLOAD or len(values) == 1:
+            self._append(kind, raw, 0)
+            return
+        items = list(values.items())
+        for half in (items[: len(items) // 2], items[len(items) // 2 :]):
+            self._mapping(kind, dict(half), encode)
+
+    def _flush_kind(self, kind: int) -> None:
+        parts = self._pending.pop(kind)
+        self._append(Kind.RECORDS, chunks.encode_rows(schema.RECORD_BY_KIND[kind], parts), kind)
+
+    def _append(self, kind: Kind, raw: bytes, detail: int) -> None:
+        raise NotImplementedError
+
+
+class CaptureWriter(PartWriter):
+    """Writes a new capture, mode 0600, each chunk with one write; itself its first part.
+
+    ``part`` begins that of another process. With ``force`` the old file stays until the first rows
+    are written. Leaving the ``with`` block by an exception leaves out the end mark, and the file if
+    it has no rows.
 
     Raises UsageError where the file exists (without ``force``) or cannot be made there,
     PermissionDeniedError, and WhowokeError where a write fails, a full disk for one; the file then
@@ -53,11 +136,11 @@ class CaptureWriter:
     def __init__(
         self, path: Path, *, force: bool = False, owner: tuple[int, int] | None = None
     ) -> None:
+        super().__init__()
         self.path = Path(path)
+        self._parts: list[PartWriter] = [self]
+        self._current = 0
         self._compressor = zstandard.ZstdCompressor(level=3)
-        self._pending: dict[int, list[np.ndarray]] = {}
-        self._began = time.monotonic()
-        self._oldest: float | None = None
         self._end = 0
         self._failed = False
         self._has_rows = False
@@ -94,55 +177,19 @@ class CaptureWriter:
         """Bytes in the file."""
         return self._end
 
-    def metadata(self, values: Mapping[str, object]) -> None:
-        """A JSON object, merged over what was written before, key by key."""
-        self._chunk(Kind.METADATA, chunks.encode_object(values))
-
-    def strings(self, texts: Mapping[int, str]) -> None:
-        """What hashes stand for."""
-        self._mapping(Kind.STRINGS, texts, chunks.encode_strings)
-
-    def stacks(self, stacks: Mapping[int, list[Frame]]) -> None:
-        """Frames of stacks by hash, innermost first, inlined ones expanded."""
-        self._mapping(Kind.STACKS, stacks, chunks.encode_stacks)
-
-    def symbols(self, symbols: Mapping[int, Frame]) -> None:
-        """Function, file and line of addresses."""
-        self._mapping(Kind.SYMBOLS, symbols, chunks.encode_symbols)
-
-    def losses(self, rows: list[Loss]) -> None:
-        """What was lost, with its time."""
-        if rows:
-            self._chunk(Kind.LOSSES, chunks.encode_losses(rows))
-
-    def logs(self, number: int, lines: bytes) -> None:
-        """Whole lines of a followed log; ``number`` is its row in the metadata ``log_files``."""
-        self._chunk(Kind.LOGS, lines, number)
-
-    def records(self, record: schema.Record, rows: np.ndarray) -> None:
-        """Rows of one kind, with ``schema.record_dtype(record)``; they are copied."""
-        for start in range(0, len(rows), ROWS_PER_CHUNK):
-            pending = self._pending.setdefault(record.kind, [])
-            pending.append(rows[start : start + ROWS_PER_CHUNK].copy())
-            if sum(len(part) for part in pending) >= ROWS_PER_CHUNK:
-                self._flush_kind(record.kind)
-        self._oldest = time.monotonic() if self._oldest is None else self._oldest
-        self.flush_old()
-
-    def flush_old(self) -> None:
-        """Write the rows gathered so far if they were long enough."""
-        now = time.monotonic()
-        if self._oldest is not None and now - self._oldest >= self._flush_age_s(now - self._began):
-            self.flush()
-
-    def _flush_age_s(self, recorded_s: float) -> float:
-        return flush_age_s(recorded_s)
-
-    def flush(self) -> None:
-        """Write the rows gathered so far."""
-        self._oldest = None
-        for kind in list(self._pending):
-            self._flush_kind(kind)
+    def part(self) -> PartWriter:
+        """A writer for one more process; the first one's is the capture's own."""
+        if len(self._parts) == chunks.MAX_PARTS:
+            raise WhowokeError(
+                f"{self.path} has {chunks.MAX_PARTS} processes, it takes no more",
+                "record fewer at once",
+            )
+        number = len(self._parts)
+        if number == 1:
+            header = chunks.FILE_HEADER.pack(chunks.MAGIC, chunks.FORMAT_VERSION)
+            os.pwrite(self._fd, header, 0)
+        self._parts.append(_OtherPart(self, number))
+        return self._parts[-1]
 
     def close(self) -> None:
         """Write what is left and the end mark, and wait until the disk has it."""
@@ -150,8 +197,9 @@ class CaptureWriter:
             return
         try:
             if not self._failed:
-                self.flush()
-                self._chunk(Kind.END, b"")
+                for part in self._parts:
+                    part.flush()
+                self._append(Kind.END, b"", 0)
                 os.fsync(self._fd)
         except OSError as err:
             raise write_error(self.path, err) from None
@@ -165,34 +213,25 @@ class CaptureWriter:
         try:
             if owner is not None:
                 os.fchown(fd, *owner)
-            self._end = os.write(fd, chunks.FILE_HEADER.pack(chunks.MAGIC, chunks.FORMAT_VERSION))
+            header = chunks.FILE_HEADER.pack(chunks.MAGIC, chunks.FORMAT_OF_ONE_PART)
+            self._end = os.write(fd, header)
         except BaseException:
             os.close(fd)
             self._file.unlink(missing_ok=True)
             raise
         return fd
 
-    def _mapping(
-        self, kind: Kind, values: Mapping[int, Any], encode: Callable[[Mapping[int, Any]], bytes]
-    ) -> None:
-        if not values:
-            return
-        raw = encode(values)
-        if len(raw) <= chunks.MAX_PAYLOAD or len(values) == 1:
-            self._chunk(kind, raw)
-            return
-        items = list(values.items())
-        for half in (items[: len(items) // 2], items[len(items) // 2 :]):
-            self._mapping(kind, dict(half), encode)
+    def _append(self, kind: Kind, raw: bytes, detail: int) -> None:
+        self.append(0, kind, raw, detail)
 
-    def _flush_kind(self, kind: int) -> None:
-        parts = self._pending.pop(kind)
-        self._chunk(Kind.RECORDS, chunks.encode_rows(schema.RECORD_BY_KIND[kind], parts), kind)
-
-    def _chunk(self, kind: Kind, raw: bytes, detail: int = 0) -> None:
+    def append(self, part: int, kind: Kind, raw: bytes, detail: int) -> None:
+        """Write one chunk of a part, with one write."""
         if self._failed:
             raise WhowokeError(f"{self.path} takes no more after an error")
         data = chunks.pack(kind, detail, raw, self._compressor)
+        if part != self._current:
+            # In one write with what belongs to it.
+            data = chunks.pack(Kind.PART, part, b"", self._compressor) + data
         try:
             if kind in (Kind.RECORDS, Kind.END) and self._file != self.path:
                 self._file = self._file.replace(self.path)
@@ -204,7 +243,19 @@ class CaptureWriter:
             os.ftruncate(self._fd, self._end)
             raise write_error(self.path, err) from None
         self._end += written
+        self._current = part
         self._has_rows |= kind == Kind.RECORDS
+
+
+class _OtherPart(PartWriter):
+    """A part behind the first; it has its own rows, and the file of all."""
+
+    def __init__(self, file: CaptureWriter, number: int) -> None:
+        super().__init__()
+        self._file, self._number = file, number
+
+    def _append(self, kind: Kind, raw: bytes, detail: int) -> None:
+        self._file.append(self._number, kind, raw, detail)
 
 
 def _create_error(path: Path, err: OSError) -> WhowokeError:

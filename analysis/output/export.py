@@ -38,6 +38,12 @@ def check(format_name: str, path: Path, force: bool, weight: str = WEIGHTS[0]) -
     return exporter
 
 
+def place_of(format_name: str, path: Path, number: int) -> Path:
+    """Where one of several processes goes: a folder in a folder, or a file beside the others."""
+    is_file = EXPORTERS[format_name].targets(path) == [path]
+    return path.with_stem(f"{path.stem}-{number}") if is_file else path / str(number)
+
+
 def export(source: Source, format_name: str, path: Path, force: bool = False) -> list[Path]:
     """Write a format to ``path`` and return the files that were made.
 

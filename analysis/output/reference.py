@@ -40,7 +40,9 @@ def as_markdown() -> str:
     for table in data["tables"]:
         lines += ["", f"## Table `{table['name']}`", "", f"{_sentence(table['meaning'])}", ""]
         lines += _table(table["columns"])
-    lines += ["", "## Records", "", f"Format version {data['format_version']} of the capture file."]
+    told = f"Format version {data['format_version']} of the capture file"
+    told += f", {chunks.FORMAT_OF_ONE_PART} where it has one process."
+    lines += ["", "## Records", "", told]
     for record in data["records"]:
         lines += ["", f"### Record {record['kind']} `{record['name']}`", ""]
         lines += [f"{_sentence(record['meaning'])}", ""]

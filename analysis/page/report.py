@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from whowoke.analysis.capture.opening import split_part
 from whowoke.analysis.errors import PermissionDeniedError, UsageError, WhowokeError
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.page.build import Page, build
@@ -30,12 +31,14 @@ class Report:
 
 def default_output(capture: Path) -> Path:
     """Where a capture's report goes: beside it, with its name."""
-    return capture.with_suffix(".html")
+    file, number = split_part(capture)
+    return file.with_name(f"{file.stem}-{number}.html") if number else file.with_suffix(".html")
 
 
 def check(output: Path, capture: Path, force: bool) -> None:
     """UsageError where the report would replace something; before any work is done."""
     need_jinja()
+    capture, _ = split_part(capture)
     if output.exists() and capture.exists() and output.samefile(capture):
         raise UsageError(f"{output} is the capture itself", "choose another -o")
     if os.path.lexists(output) and not force:

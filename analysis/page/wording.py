@@ -7,7 +7,7 @@ from whowoke.analysis.durations import format_duration
 from whowoke.analysis.page.build import Page
 from whowoke.analysis.rules.causes import BEFORE
 from whowoke.analysis.telling import answers, findings, outlook, summary
-from whowoke.analysis.telling.words import Row, cause_name, listed, many, rhythm, unwrap
+from whowoke.analysis.telling.words import Row, cause_name, listed, many, place, rhythm, unwrap
 
 LABELS = ("Why", "Needed?", "Instead")
 SCENARIOS = {
@@ -62,7 +62,10 @@ def words(page: Page) -> dict[str, Any]:
 
 def _head(page: Page) -> list[str]:
     target = page.facts["target"]
-    told = [f"pid {target['pid']}", f"{answers.lasted(page.facts)} recorded"]
+    told = [
+        f"pid {target['pid']}{place(target['container'])}",
+        f"{answers.lasted(page.facts)} recorded",
+    ]
     if page.began:
         told[-1] += f", beginning {page.began}"
     told += [target["go_version"]] if target["go_version"] else []

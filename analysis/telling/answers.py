@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from whowoke.analysis.durations import format_duration
 from whowoke.analysis.rules.causes import BEFORE
 from whowoke.analysis.telling import findings, outlook
-from whowoke.analysis.telling.words import WIDTH, Row, cause_name, listed, many, rhythm, wrap
+from whowoke.analysis.telling.words import WIDTH, Row, cause_name, listed, many, place, rhythm, wrap
 
 INDENT = 30
 LINES = 40
@@ -71,8 +71,8 @@ def _head(data: Row) -> list[str]:
     first += f"; {data['continuations']:,} are answers to its own requests"
     versions = [str(target["go_version"] or "")]
     versions += [f"{path.split('/')[-1]} {v}" for path, v in target["modules"].items()]
-    who = f"{target['name']}, pid {target['pid']}, {lasted(data)}"
-    lines = [*wrap(first, 0), *wrap("; ".join([who, ", ".join(filter(None, versions))]), 0)]
+    about = f"{who(data)}, {lasted(data)}"
+    lines = [*wrap(first, 0), *wrap("; ".join([about, ", ".join(filter(None, versions))]), 0)]
     lines += wrap(_reconciles(data), 0)
     if not data["complete"]:
         lines.append("the recording has no end: what came after its last whole part is missing")
@@ -92,6 +92,12 @@ def lasted(data: Row) -> str:
     return f"{length} from {start} on of {recorded}"
 
 
+def who(data: Row) -> str:
+    """Name, pid, and its pod or container where it is in one."""
+    target = data["target"]
+    return f"{target['name']}, pid {target['pid']}{place(target['container'])}"
+
+
 def _reconciles(data: Row) -> str:
     text = many(data["reconciles"], "reconcile")
     before, unknown = data["reconciles_before"], data["reconciles_unknown"]
@@ -104,7 +110,8 @@ def _reconciles(data: Row) -> str:
 
 def _reference(data: Row) -> str:
     found = [row["wakeup_id"] for row in data["causes"] if row["wakeup_id"]]
-    return f" [{found[0]}] is a wake-up: see whowoke show FILE {found[0]}." if found else ""
+    file = f"FILE#{data['part']}" if data.get("part") else "FILE"
+    return f" [{found[0]}] is a wake-up: see whowoke show {file} {found[0]}." if found else ""
 
 
 # ---------------------------------------------------------------- 1

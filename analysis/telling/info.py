@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from whowoke.analysis.capture import chunks
 from whowoke.analysis.capture.reader import Capture
 from whowoke.analysis.telling.cost import program_costs
 from whowoke.analysis.telling.making import made
+from whowoke.analysis.telling.words import place
 
 MAX_VALUE = 160
 
@@ -21,7 +21,7 @@ def summary(capture: Capture) -> dict[str, Any]:
     counts = capture.counts()
     return {
         "file": str(capture.path),
-        "format_version": chunks.FORMAT_VERSION,
+        "format_version": capture.format_version,
         "size": capture.size,
         "complete": capture.complete,
         "truncated_bytes": capture.truncated_bytes,
@@ -35,12 +35,27 @@ def summary(capture: Capture) -> dict[str, Any]:
     }
 
 
+def summary_of_all(capture: Capture) -> dict[str, Any]:
+    """The summary; of several processes those of each, in ``processes``."""
+    if len(capture.processes) == 1:
+        return summary(capture)
+    return {
+        "file": str(capture.path),
+        "complete": capture.complete,
+        "processes": [summary(one) | {"number": one.number} for one in capture.processes],
+    }
+
+
 def describe(facts: dict[str, Any]) -> str:
     """The summary for people; long values of the metadata are cut."""
+    if "processes" in facts:
+        blocks = [f"#{one['number']} {describe(one)}" for one in facts["processes"]]
+        return "\n\n".join([f"{facts['file']}: {len(blocks)} processes", *blocks])
     end = "complete" if facts["complete"] else "not complete"
     if facts["truncated_bytes"]:
         end += f", {facts['truncated_bytes']:,} bytes at its end not read"
     lines = [f"{facts['file']}: format {facts['format_version']}, {facts['size']:,} bytes, {end}"]
+    lines += _who(facts["metadata"])
     lines += [f"note: {note}" for note in facts["notes"]]
     lines += made(facts["metadata"])
     total, lost = sum(facts["records"].values()), sum(facts["losses"].values())
@@ -54,6 +69,16 @@ def describe(facts: dict[str, Any]) -> str:
     lines += ["", "metadata"]
     lines += [f"  {key}: {_short(value)}" for key, value in facts["metadata"].items()]
     return "\n".join(lines)
+
+
+def _who(metadata: dict[str, Any]) -> list[str]:
+    """The process in a container by its pod and image; nothing outside of one."""
+    container = metadata.get("container")
+    if not isinstance(container, dict):
+        return []
+    texts = {str(key): str(value) for key, value in container.items()}
+    image = f", image {texts['image']}" if texts.get("image") else ""
+    return [f"{metadata.get('name')}, pid {metadata.get('pid')}{place(texts)}{image}"]
 
 
 def _informers(rows: Any) -> Iterator[str]:

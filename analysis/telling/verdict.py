@@ -43,6 +43,7 @@ class Facts:
         answers = map(analysis.named.is_continuation, numbers)
         return {
             "target": self._target(),
+            "follows": _follows(capture),
             "duration_ns": analysis.duration_ns,
             "recorded_ns": window.recorded_ns,
             "from_ns": window.start_ns - analysis.recorded[0],
@@ -78,6 +79,7 @@ class Facts:
         modules = known_modules(self._analysis.capture)
         return {
             **{name: metadata.get(name) for name in (*names, "go_version")},
+            "container": _container(self._analysis.capture),
             "modules": {path: modules[path] for path in MODULES if path in modules},
         }
 
@@ -256,6 +258,21 @@ def unanswered(capture: CaptureLike) -> list[str]:
         return []
     probes = {site.probe for site in sites}
     return [what for what, names in NEEDED.items() if probes.isdisjoint(names)]
+
+
+def _container(capture: CaptureLike) -> dict[str, str] | None:
+    """The target's container and pod as far as they were known; None outside of containers."""
+    found = capture.metadata.get("container")
+    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else None
+
+
+def _follows(capture: CaptureLike) -> dict[str, int] | None:
+    """Whose place the target took after a restart, and how long nothing was recorded then."""
+    found = capture.metadata.get("follows")
+    names = ("part", "pid", "gap_ns")
+    if not isinstance(found, dict) or not all(isinstance(found.get(n), int) for n in names):
+        return None
+    return {name: found[name] for name in names}
 
 
 def _about(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -73,3 +73,13 @@ def rhythm(row: Row) -> str:
     gap = format_duration(row["median_gap_ns"])
     steady = row["jitter_ns"] < REGULAR_JITTER * row["median_gap_ns"]
     return f"every {gap}" if row["schedule"] and steady else f"{gap} apart"
+
+
+def place(container: Row | None) -> str:
+    """``, pod NS/POD/CONTAINER``, or the container's short id; empty outside of both."""
+    known = container or {}
+    names = [known.get("namespace") or "?", known.get("pod"), known.get("container")]
+    if names[1]:
+        return f", pod {'/'.join(filter(None, names))}"
+    short = known.get("container_id", "")[:12]
+    return f", container {short}" if short else ""

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.commands import invoke
 from whowoke.tracer import cli, options
+from whowoke.tracer.finding.selection import PodName, Selection
 
 
 def test_explain_of_a_process_records_and_throws_away(tmp_path, monkeypatch, analysed, recorded):
@@ -15,7 +16,8 @@ def test_explain_of_a_process_records_and_throws_away(tmp_path, monkeypatch, ana
     result = invoke("explain", "-p", 42, "-d", "2m", "--period", "15s")
     assert result.exit_code == 0
     assert result.stderr == ""
-    assert (recorded[0].pid, recorded[0].duration_ns) == (42, 120 * 10**9)
+    assert recorded[0].selection == Selection(pids=(42,))
+    assert recorded[0].duration_ns == 120 * 10**9
     assert analysed == [("capture.whowoke", 15 * 10**9)]
     assert list(tmp_path.iterdir()) == []
     assert not recorded[0].output.parent.exists()
@@ -38,7 +40,7 @@ def test_record_passes_everything_on(tmp_path, monkeypatch, recorded):
     assert result.exit_code == 0, result.stderr
     asked = recorded[0]
     assert asked.command == ("op", "-d", "--force")
-    assert (asked.pid, asked.name, asked.duration_ns) == (None, None, 5 * 10**9)
+    assert (asked.selection, asked.duration_ns) == (Selection(), 5 * 10**9)
     assert (str(asked.output), str(asked.ready_file)) == ("x.whowoke", "ready")
     assert (asked.force, asked.dry_run) == (True, True)
     assert asked.budget == pytest.approx(0.005)
@@ -53,7 +55,55 @@ def test_record_ends_by_saying_what_it_wrote(tmp_path, monkeypatch, recorded):
         "recorded op (42) for 1.5 s, the target exited: 1,234,567 records, 2 lost",
         "wrote op-42.whowoke (99 bytes)",
     ]
-    assert recorded[0] == options.RecordOptions(duration_ns=60 * 10**9, name="op")
+    assert recorded[0] == options.RecordOptions(
+        duration_ns=60 * 10**9, selection=Selection(name="op")
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["-p", 7, "-p", 9], Selection(pids=(7, 9))),
+        (["--pod", "ns/op-0"], Selection(pod=PodName("ns", "op-0"))),
+        (["--pod", "ns/op-0/manager", "--all"],
+         Selection(pod=PodName("ns", "op-0", "manager"), everything=True)),
+        (["--pod", "ns/op-0", "-c", "manager"], Selection(pod=PodName("ns", "op-0", "manager"))),
+        (["--selector", "app=op,tier==a", "-n", "ns", "-c", "manager"],
+         Selection(labels=(("app", "op"), ("tier", "a")), namespace="ns", container="manager")),
+        (["--name", "op*"], Selection(name="op*")),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("verb", [["record"], ["explain", "-o", "x.whowoke"]])
+def test_who_is_meant(tmp_path, monkeypatch, analysed, recorded, arguments, expected, verb):
+    monkeypatch.chdir(tmp_path)
+    result = invoke(*verb, *arguments)
+    assert result.exit_code == 0, result.stderr
+    assert recorded[0].selection == expected
+    assert recorded[0].follows == (not expected.pids)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["-p", 7, "--name", "op"], "both"),
+        ([], "nothing"),
+        (["--pod", "op-0"], "NAMESPACE/POD"),
+        (["--pod", "ns/op/x/y"], "NAMESPACE/POD"),
+        (["--pod", "../x"], "NAMESPACE/POD"),
+        (["--selector", "app"], "KEY=VALUE"),
+        (["--selector", "a=b c"], "KEY=VALUE"),
+        (["--name", "op", "-n", "ns"], "--selector"),
+        (["--name", "op", "-c", "manager"], "--selector"),
+        (["--pod", "ns/op-0/manager", "-c", "manager"], "NAMESPACE/POD"),
+        (["--selector", "a=b", "-c", "x y"], "no container"),
+    ],
+)
+def test_what_means_nobody(arguments, word, recorded):
+    result = invoke("record", *arguments)
+    assert result.exit_code == 2
+    assert word in result.stderr
+    assert len(result.stderr.splitlines()) == 2
+    assert recorded == []
 
 
 @pytest.mark.parametrize(
@@ -99,10 +149,10 @@ def test_progress_is_shown_on_a_terminal_only(monkeypatch, recorded, capsys):
         return options.RecordSummary(1, "op", None, 0, 0, 0, 0)
 
     monkeypatch.setattr(record, "record", with_progress)
-    cli._record(options.RecordOptions(duration_ns=10**10, pid=1))
+    cli._record(options.RecordOptions(duration_ns=10**10))
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    cli._record(options.RecordOptions(duration_ns=10**10, pid=1))
+    cli._record(options.RecordOptions(duration_ns=10**10))
     assert "recording 2 of 10 s: 1,000 records, 0 lost" in capsys.readouterr().err
 
 
@@ -131,3 +181,14 @@ def test_what_cant_be_together_is_told(options, words, recorded):
     assert words in result.stderr
     assert len(result.stderr.splitlines()) == 2
     assert recorded == []
+
+
+@pytest.mark.parametrize("option", ["--keep", "--rotate"])
+def test_what_is_begun_anew_follows_nobody(option, tmp_path, monkeypatch, recorded):
+    monkeypatch.chdir(tmp_path)
+    result = invoke("record", "--pod", "ns/op-0", "--follow", option, "10m")
+    assert result.exit_code == 2
+    assert "--follow with --keep or --rotate" in result.stderr
+    assert not recorded
+    assert invoke("record", "--pod", "ns/op-0", option, "10m").exit_code == 0
+    assert not recorded[0].follows

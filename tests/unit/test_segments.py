@@ -298,3 +298,12 @@ def test_what_is_kept_of_a_real_recording_is_explained(tmp_path, clock):
     # At most one for each object, and what was set before the part that is left.
     assert found["reconciles_unknown"] <= 3
     assert found["unknown"] <= whole["unknown"] + 3
+
+
+@pytest.mark.parametrize(("kind", "span"), [(KeepingWriter, "10m"), (RotatingWriter, "1h")])
+def test_its_files_take_one_process(tmp_path, kind, span):
+    with kind(tmp_path / "op.whowoke", parse_span(span)) as writer:
+        with pytest.raises(WhowokeError, match="takes one process"):
+            writer.part()
+        path = writer.path
+    assert len(Capture.open(path).processes) == 1

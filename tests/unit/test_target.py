@@ -11,18 +11,28 @@ from tests.unit import gobuild, programs
 from whowoke.analysis.errors import (
     PermissionDeniedError,
     UnsupportedError,
-    UsageError,
     WhowokeError,
 )
 from whowoke.tracer import target as target_module
+from whowoke.tracer.finding.choosing import SeveralError, choose
+from whowoke.tracer.finding.search import Search
+from whowoke.tracer.finding.selection import Selection
 from whowoke.tracer.pclntab import FunctionTable
-from whowoke.tracer.target import SYSMON, Target, find_by_name, sysmon_tid
+from whowoke.tracer.target import SYSMON, Target, sysmon_tid
 
 VARIANTS = {
     "plain": (programs.SMALL, gobuild.STRIPPED, False),
     "pie": (programs.SMALL, (*gobuild.STRIPPED, *gobuild.PIE), False),
     "external-pie": (programs.WITH_C, gobuild.EXTERNAL_PIE, True),
 }
+
+
+def called(name):
+    return Search(Selection(name=name))
+
+
+def pids_called(name):
+    return [found.pid for found in called(name).all()]
 
 
 def wait_until(condition, seconds=5):
@@ -98,16 +108,19 @@ def test_names(start, tmp_path):
     link.write_bytes(gobuild.build(programs.SMALL, *gobuild.STRIPPED).read_bytes())
     link.chmod(0o755)
     first = start(str(link))
-    wait_until(lambda: [c.pid for c in find_by_name(link.name)] == [first.pid])
-    assert [c.pid for c in find_by_name(link.name[:15])] == [first.pid]
-    with Target.by_name(link.name) as target:
-        assert target.pid == first.pid
+    wait_until(lambda: pids_called(link.name) == [first.pid])
+    assert pids_called(link.name[:15]) == [first.pid]
+    assert pids_called("a-name-longer*") == pids_called("*-longer-than-a-comm") == [first.pid]
+    (target,) = choose(called(link.name))
+    assert target.pid == first.pid
     second = start(str(link))
-    wait_until(lambda: len(find_by_name(link.name)) == 2)
-    with pytest.raises(UsageError) as caught:
-        Target.by_name(link.name)
-    assert str(first.pid) in caught.value.hint
-    assert str(second.pid) in caught.value.hint
+    wait_until(lambda: len(pids_called(link.name)) == 2)
+    with pytest.raises(SeveralError) as caught:
+        choose(called(link.name))
+    assert "--all" in caught.value.hint
+    assert [row.split()[0] for row in caught.value.rows[1:]] == [str(first.pid), str(second.pid)]
+    targets = choose(Search(Selection(name=link.name, everything=True)))
+    assert [target.pid for target in targets] == [first.pid, second.pid]
 
 
 def test_an_executable_that_was_deleted_or_replaced(start, tmp_path):
@@ -120,17 +133,17 @@ def test_an_executable_that_was_deleted_or_replaced(start, tmp_path):
     with Target.open(process.pid) as target, target.open_elf() as elf:
         assert target.executable == f"{path} (deleted)"
         assert FunctionTable.open(elf).find(SYSMON)
-        assert [c.pid for c in find_by_name("replaced")] == [process.pid]
+        assert pids_called("replaced") == [process.pid]
 
 
 def test_our_own_process_is_never_meant():
     own = Target.open(os.getpid())
-    assert os.getpid() not in [c.pid for c in find_by_name(own.command)]
+    assert os.getpid() not in pids_called(own.command)
 
 
 def test_no_such_name():
     with pytest.raises(WhowokeError) as caught:
-        Target.by_name("no-such-program")
+        choose(called("no-such-program"))
     assert caught.value.hint
 
 

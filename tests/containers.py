@@ -1,0 +1,92 @@
+"""Programs in cgroups and namespaces such as a container runtime makes them, without a runtime."""
+
+import contextlib
+import secrets
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests import fixtures
+
+# Goes into the cgroup itself, so that it is there from its first instruction on.
+ENTER = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
+
+
+def new_id() -> str:
+    """An id as runtimes draw them."""
+    return secrets.token_hex(32)
+
+
+@contextmanager
+def cgroup_root(folder: Path) -> Iterator[Path]:
+    """Where this machine's cgroups of version 2 can be made; mounted below a folder if need be."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for _, mounted, kind, options, *_ in mounts:
+        if kind == "cgroup2" and "rw" in options.split(","):
+            yield Path(mounted)
+            return
+    place = folder / "cgroup"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "cgroup2", "none", place], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+@dataclass
+class Pods:
+    """Cgroups of pods; ``start`` runs a program as a pod's container."""
+
+    root: Path
+    made: list[Path] = field(default_factory=list)
+
+    def cgroup(self, uid: str, container_id: str) -> Path:
+        """As containerd makes it with the systemd driver."""
+        folder = self.root / "kubepods.slice" / f"kubepods-pod{uid.replace('-', '_')}.slice"
+        folder = folder / f"cri-containerd-{container_id}.scope"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.made.append(folder)
+        return folder
+
+    @contextmanager
+    def timers(
+        self,
+        folder: Path,
+        uid: str,
+        container_id: str,
+        *arguments: str,
+        says: Mapping[str, str] | None = None,
+    ) -> Iterator[fixtures.Timers]:
+        """The program `timers` in a container with a host name of its own."""
+        folder.mkdir(parents=True, exist_ok=True)
+        output = folder / "timers.out"
+        enter = ["sh", "-c", ENTER, str(self.cgroup(uid, container_id))]
+        argv = ["unshare", "--uts", *enter, fixtures.program_path("timers"), *arguments]
+        environment = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", **(says or {})}
+        with fixtures.running_program(
+            argv, output, stdin=subprocess.PIPE, env=environment
+        ) as popen:
+            running = fixtures.Timers(popen.pid, output, popen)
+            running._wait_line("ready", 10)
+            yield running
+
+    def remove(self) -> None:
+        """Take the cgroups away; those that others have made meanwhile stay."""
+        for folder in reversed(self.made):
+            for place in (folder, folder.parent, folder.parent.parent):
+                with contextlib.suppress(OSError):
+                    place.rmdir()
+
+
+@contextmanager
+def pods(folder: Path) -> Iterator[Pods]:
+    """Cgroups that end with the context."""
+    with cgroup_root(folder) as root:
+        made = Pods(root)
+        try:
+            yield made
+        finally:
+            made.remove()
