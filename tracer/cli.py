@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from whowoke.analysis import cli as files
-from whowoke.analysis.cli import ErrorsToExitCodes, Force, Json, Spans, show, tell
+from whowoke.analysis.cli import ErrorsToExitCodes, FailOnLoss, Force, Json, Spans, show, tell
 from whowoke.analysis.durations import format_duration, parse_duration, parse_percent
 from whowoke.analysis.errors import UsageError
 from whowoke.tracer.options import RecordOptions, RecordSummary
@@ -79,6 +79,7 @@ def explain(
     output: Output = None,
     force: Force = False,
     spans: Spans = None,
+    fail_on_loss: FailOnLoss = False,
 ) -> None:
     """Say what wakes an operator: from a capture, or recording a running process first.
 
@@ -89,7 +90,7 @@ def explain(
     files.exclusive(**{"FILE": file, "-p PID": pid})
     period_ns = parse_duration(period) if period else None
     if file is not None:
-        files.explain_file(file, period_ns, as_json, spans)
+        files.explain_file(file, period_ns, as_json, spans, fail_on_loss)
         return
     with tempfile.TemporaryDirectory(prefix="whowoke-") as folder:
         kept = output or Path(folder) / "capture.whowoke"
@@ -104,7 +105,7 @@ def explain(
         # What was left out, the explanation says itself.
         for line in _described(summary)[len(summary.notes) :] if output else ():
             tell(line)
-        files.explain_file(kept, period_ns, as_json)
+        files.explain_file(kept, period_ns, as_json, fail_on_loss=fail_on_loss)
 
 
 @app.command()
@@ -130,6 +131,7 @@ def record(
         bool, typer.Option("--dry-run", help="Only say what would be probed.")
     ] = False,
     spans: Spans = None,
+    fail_on_loss: FailOnLoss = False,
 ) -> None:
     """Record a running operator into a capture file. Needs root; Ctrl-C ends it in order.
 
@@ -154,6 +156,8 @@ def record(
     )
     for line in _described(summary):
         show(line) if dry_run else tell(line)
+    if fail_on_loss:
+        files.check_lossless(summary.lost)
 
 
 @app.command()
@@ -215,7 +219,12 @@ def _record(options: RecordOptions) -> RecordSummary:
 def _described(summary: RecordSummary) -> list[str]:
     if summary.output is None:
         return summary.notes
-    ends = {"duration": "", "interrupted": ", interrupted", "target exited": ", the target exited"}
+    ends = {
+        "duration": "",
+        "interrupted": ", interrupted",
+        "target exited": ", the target exited",
+        "target replaced": ", the target became another program (exec)",
+    }
     lasted = format_duration(summary.duration_ns)
     return [
         *summary.notes,

@@ -35,6 +35,7 @@ class Drain:
         self._symbols: set[int] = set()
         self._lost: dict[str, int] = {}
         self._counted_ns = 0
+        self._lost_since_ns = 0
         self._end_ns = 0
         self._offsets_checked = 0
         self._reconcilers: set[tuple[int, int]] = set()
@@ -45,7 +46,7 @@ class Drain:
         now_ns = time.monotonic_ns()
         if now_ns - self._counted_ns >= COUNT_INTERVAL_NS:
             self._counted_ns = now_ns
-            self._count(now_ns, self._budget.check(now_ns))
+            self._count(self._budget.check(now_ns))
             self._writer.flush()
 
     def _drain(self) -> None:
@@ -65,7 +66,7 @@ class Drain:
         hits = self._engine.hits()
         self._drain()
         detach_ns = time.monotonic_ns()
-        self._count(detach_ns, [])
+        self._count([])
         self._engine.detach(self._engine.attached)
         detached_ns = time.monotonic_ns()
         self._end_ns = end_ns
@@ -154,12 +155,14 @@ class Drain:
             self._offsets_checked = CHECKED_ADDRESSES
             return
 
-    def _count(self, now_ns: int, taken_off: list[Loss]) -> None:
+    def _count(self, taken_off: list[Loss]) -> None:
+        since_ns, self._lost_since_ns = self._lost_since_ns, time.monotonic_ns()
         lost = self._engine.lost() | {
             f"skipped {name}": count for name, count in self._engine.skipped().items()
         }
+        now_ns = time.monotonic_ns()
         rows = [
-            Loss(now_ns, kind, count - self._lost.get(kind, 0))
+            Loss(now_ns, kind, count - self._lost.get(kind, 0), since_ns)
             for kind, count in lost.items()
             if count > self._lost.get(kind, 0)
         ]

@@ -22,6 +22,8 @@ from whowoke.tracer.target import Target
 PAGE = 4096
 MAX_THREADS = 4096
 RING_PAGES = {"threads": 1024, "go": 1024, "texts": 512}
+# For tests: pages of each ring, so that records find no room.
+RING_PAGES_VARIABLE = "WHOWOKE_RING_PAGES"
 LOST_KINDS = 64
 LOAD_TIMEOUT_S = 120.0
 
@@ -62,10 +64,16 @@ SYSCALL_REGISTERS = {"WW_SYSCALL_FIRST": 112, "WW_SYSCALL_SECOND": 104, "WW_SYSC
 MAPS = ("threads_ring", "go_ring", "texts_ring", "lost", "hits", "threads")
 
 
+def ring_pages() -> dict[str, int]:
+    """Pages of each ring."""
+    given = os.environ.get(RING_PAGES_VARIABLE)
+    return dict.fromkeys(RING_PAGES, int(given)) if given else RING_PAGES
+
+
 def macros(plan: Plan, tgid: int) -> dict[str, str]:
     """All macros that the C source needs."""
     wanted = " || ".join(f"number == {number}" for number in SYSCALLS.values())
-    sizes = {f"WW_{name.upper()}_PAGES": str(pages) for name, pages in RING_PAGES.items()}
+    sizes = {f"WW_{name.upper()}_PAGES": str(pages) for name, pages in ring_pages().items()}
     limits = {
         "WW_MAX_SITES": str(MAX_SITES),
         "WW_MAX_THREADS": str(MAX_THREADS),
@@ -123,7 +131,7 @@ class Engine:
             "texts": schema.TEXT_DTYPE,
         }
         for name, dtype in dtypes.items():
-            self.rings[name] = Ring(self._fds[f"{name}_ring"], RING_PAGES[name] * PAGE, dtype)
+            self.rings[name] = Ring(self._fds[f"{name}_ring"], ring_pages()[name] * PAGE, dtype)
         for name, count in (("hits", MAX_SITES), ("lost", LOST_KINDS)):
             self._counters[name] = kernel.map_counters(self._fds[name], count)
 

@@ -22,12 +22,13 @@ _SYS_BPF = 321
 
 _MAP_UPDATE = 2
 _PROG_LOAD = 5
+_PROG_TEST_RUN = 10
 _OBJ_GET_INFO_BY_FD = 15
 _RAW_TRACEPOINT_OPEN = 17
 _LINK_CREATE = 28
 
 _PROG_KPROBE = 2
-_PROG_RAW_TRACEPOINT = 17
+PROG_RAW_TRACEPOINT = 17
 _ATTACH_PERF_EVENT = 41
 ATTACH_UPROBE_MULTI = 48
 
@@ -153,8 +154,8 @@ def _perf_uprobe(path: str, offset: int, pid: int) -> int:
     )
 
 
-def _load(kind: int, instructions: bytes, attach_type: int = 0) -> int:
-    """Load a program that only serves to ask the kernel something."""
+def load_program(kind: int, instructions: bytes, attach_type: int = 0) -> int:
+    """Load a program of a few instructions without maps, to ask the kernel something."""
     code = ctypes.create_string_buffer(instructions, len(instructions))
     licence = ctypes.create_string_buffer(b"GPL")
     values = (
@@ -162,6 +163,11 @@ def _load(kind: int, instructions: bytes, attach_type: int = 0) -> int:
         *(0, 0, 0, 0, 0, 0, 0, 0, attach_type),
     )
     return _bpf(_PROG_LOAD, "IIQQIIQIIQQII", *values, what="loading a BPF program")
+
+
+def run_raw_tracepoint(fd: int) -> None:
+    """Run a raw tracepoint's program once, as if its tracepoint was passed."""
+    _bpf(_PROG_TEST_RUN, "I60x", fd, what="running a BPF program")
 
 
 def has_uprobe_multi() -> bool:
@@ -172,7 +178,7 @@ def has_uprobe_multi() -> bool:
     kernel/trace/bpf_trace.c since commit 46ba0e49b642; libbpf asks the same way.
     """
     try:
-        program = _load(_PROG_KPROBE, _RETURN_0, ATTACH_UPROBE_MULTI)
+        program = load_program(_PROG_KPROBE, _RETURN_0, ATTACH_UPROBE_MULTI)
     except PermissionDeniedError:
         raise
     except WhowokeError:
@@ -194,7 +200,7 @@ def has_perf_uprobes() -> bool:
     # No program is called "/": what is refused before that is the right to ask.
     if _perf_uprobe("/", 0, os.getpid()) < 0 and ctypes.get_errno() in (errno.EPERM, errno.EACCES):
         _check(-1, "attaching a uprobe by a perf event")
-    program = _load(_PROG_KPROBE, _RETURN_0)
+    program = load_program(_PROG_KPROBE, _RETURN_0)
     try:
         linked = _call(_LINK_CREATE, "IIIIQ", program, 0xFFFFFFFF, _ATTACH_PERF_EVENT, 0, 0)
         return linked < 0 and ctypes.get_errno() == errno.EBADF
@@ -207,7 +213,7 @@ def has_switch_state() -> bool:
 
     The kernel attaches no program that reads more arguments than a tracepoint has.
     """
-    program = _load(_PROG_RAW_TRACEPOINT, _READ_FOURTH)
+    program = load_program(PROG_RAW_TRACEPOINT, _READ_FOURTH)
     try:
         os.close(*link_raw_tracepoint(program, "sched_switch"))
     except PermissionDeniedError:

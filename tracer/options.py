@@ -44,7 +44,7 @@ class RecordSummary:
     records: int
     lost: int
     size: int
-    ended: Literal["duration", "interrupted", "target exited"] = "duration"
+    ended: Literal["duration", "interrupted", "target exited", "target replaced"] = "duration"
     notes: list[str] = field(default_factory=list)
 
 

@@ -21,13 +21,14 @@ from whowoke.tracer.launch import Launched
 from whowoke.tracer.options import RecordOptions, RecordSummary, default_output
 from whowoke.tracer.program import Program
 from whowoke.tracer.sockets import open_sockets
+from whowoke.tracer.suspends import Suspends
 from whowoke.tracer.target import Target
 from whowoke.tracer.versions import versions_of
 
 DRAIN_INTERVAL_S = 0.1
 TOLD_DETACH_S = 0.5
 
-Ended = Literal["duration", "interrupted", "target exited"]
+Ended = Literal["duration", "interrupted", "target exited", "target replaced"]
 Progress = Callable[[float, int, int], None]
 Say = Callable[[str], None]
 
@@ -68,13 +69,14 @@ def record(
         if options.ready_file:
             options.ready_file.touch()
         drain = Drain(engine, program, writer, options.budget)
-        ended = _loop(options, target, (drain, followed), interrupted, start_ns, progress)
+        watched = (drain, followed, Suspends(writer))
+        ended = _loop(options, target, watched, interrupted, start_ns, progress)
         end_ns = time.monotonic_ns()
         _tell_detach(program, say, "")
         drain.finish(end_ns, ended, program.sysmon_tid())
         followed.finish()
         writer.metadata({"clocks": [clock, clock_reading()]})
-        if target.is_alive():
+        if target.is_alive() and ended != "target replaced":
             writer.metadata(read_informers(program, drain.controllers, drain.readers))
         writer.close()
         return RecordSummary(
@@ -146,24 +148,27 @@ def _interrupts() -> Iterator[list[int]]:
 def _loop(
     options: RecordOptions,
     target: Target,
-    followed: tuple[Drain, Followed],
+    watched: tuple[Drain, Followed, Suspends],
     interrupted: list[int],
     start_ns: int,
     progress: Progress | None,
 ) -> Ended:
     """Drain until the end; returns why it ended."""
-    drain, logs = followed
+    drain, logs, suspends = watched
     while True:
         time.sleep(DRAIN_INTERVAL_S)
         # Asked before the drain, so that what the target did last is drained as well.
         alive = target.is_alive()
         drain.step()
         logs.step()
+        suspends.step()
         elapsed_ns = time.monotonic_ns() - start_ns
         if progress:
             progress(elapsed_ns / 1e9, drain.records, drain.lost)
         if not alive:
             return "target exited"
+        if target.has_become_another():
+            return "target replaced"
         if interrupted:
             return "interrupted"
         if elapsed_ns >= options.duration_ns:

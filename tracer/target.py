@@ -59,6 +59,7 @@ class Target:
         self.command = command
         self.executable = executable
         self._memory = -1
+        self._image = _image(pid)
 
     @classmethod
     def open(cls, pid: int) -> "Target":
@@ -148,6 +149,10 @@ class Target:
         except WhowokeError:
             return False
         return start_ticks == self.start_ticks and state not in "ZX"
+
+    def has_become_another(self) -> bool:
+        """True once the process has replaced its program by execve(2), also by the same one."""
+        return self._image != _image(self.pid) and self.is_alive()
 
     def thread_ids(self) -> list[int]:
         """Return the threads, ascending; empty once the process has ended."""
@@ -265,6 +270,18 @@ def _start_and_state(pid: int) -> tuple[int, str]:
     if len(fields) < 20:
         raise _gone(pid)
     return int(fields[19]), fields[0]
+
+
+def _image(pid: int) -> str:
+    """Return where the stack of the running program began: field 28 of /proc/PID/stat.
+
+    It is drawn anew at each execve(2). "0" where we may not trace the process.
+    """
+    try:
+        text = _read_proc(pid, "stat").decode("utf-8", "replace")
+    except WhowokeError:
+        return ""
+    return (text[text.rfind(")") + 1 :].split()[25:26] or [""])[0]
 
 
 def _gone(pid: int) -> WhowokeError:

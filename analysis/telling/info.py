@@ -7,6 +7,7 @@ from typing import Any
 
 from whowoke.analysis.capture import chunks
 from whowoke.analysis.capture.reader import Capture
+from whowoke.analysis.telling.gaps import asleep, asleep_told, gaps, gaps_told
 
 MAX_VALUE = 160
 
@@ -26,6 +27,8 @@ def summary(capture: Capture) -> dict[str, Any]:
         "notes": capture.notes,
         "records": counts,
         "losses": capture.lost(),
+        "gaps": gaps(capture) if capture.lost() else [],
+        "suspends": asleep(capture),
         "strings": len(capture.strings),
         "stacks": len(capture.stacks),
         "symbols": len(capture.symbols),
@@ -44,6 +47,8 @@ def describe(facts: dict[str, Any]) -> str:
     lines += ["", f"{total:,} records, {lost:,} lost"]
     lines += [f"  {name:<20}{count:>12,}" for name, count in facts["records"].items()]
     lines += [f"  lost: {kind:<14}{count:>12,}" for kind, count in facts["losses"].items()]
+    told = (gaps_told(facts["gaps"]), asleep_told(facts["suspends"]))
+    lines += [f"  {text}" for text in told if text]
     informers = list(_informers(facts["metadata"].get("informers")))
     lines += ["", "informers of the caches", *informers] if informers else []
     lines += ["", "metadata"]

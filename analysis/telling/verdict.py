@@ -11,6 +11,7 @@ import pandas as pd
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.rules.causes import BEFORE, CAUSE_FIELDS, Cause
 from whowoke.analysis.rules.frames import CaptureLike, known_modules
+from whowoke.analysis.telling.gaps import asleep, gaps
 from whowoke.analysis.verdicts.reasons import load_reasons
 from whowoke.analysis.verdicts.tallies import answer_counts
 from whowoke.analysis.verdicts.things import UNNAMED, Request, is_write, told_name
@@ -43,6 +44,8 @@ class Facts:
             "complete": capture.complete,
             "lost": sum(lost.values()),
             "losses": lost,
+            "gaps": gaps(capture),
+            "suspends": asleep(capture),
             "missing": _texts(capture.metadata.get("missing")),
             "unanswered": unanswered(capture),
             "period_ns": self._period_ns,

@@ -8,6 +8,7 @@ import pandas as pd
 
 from whowoke.analysis.rules.causes import Rules
 from whowoke.analysis.rules.frames import CaptureLike, Code
+from whowoke.analysis.waking.lossy import FOREVER, lossy_spans
 from whowoke.analysis.waking.peers import Peers
 
 # From a timer's expiry to the ready of the goroutine that it wakes: microseconds, on one thread.
@@ -23,9 +24,6 @@ LOSING, SEEING, FIRE, DESCRIPTOR, READY, NEW = range(6)
 
 # Without these it isn't seen who made whom ready. Their programs are named after them.
 LINKS = ("timer_fire", "netpoll_ready", "goroutine_ready", "goroutine_new")
-# Losses are counted once a second: records before the count, so long, may have been lost.
-COUNTED_NS = 1_200_000_000
-FOREVER = 1 << 62
 
 
 @dataclass
@@ -286,10 +284,4 @@ def _blind_times(capture: CaptureLike) -> list[tuple[int, int]]:
         probes = {site.get("probe") for site in sites if isinstance(site, dict)}
         if not probes.issuperset(LINKS):
             return [(0, FOREVER)]
-    losses = capture.losses
-    rows = zip(losses["ts_ns"].tolist(), losses["kind"].tolist(), strict=True)
-    return [
-        (ts - COUNTED_NS, FOREVER if kind.startswith("over budget") else ts)
-        for ts, kind in rows
-        if any(link in kind for link in LINKS)
-    ]
+    return lossy_spans(capture.losses, lambda kind: any(link in kind for link in LINKS))
