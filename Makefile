@@ -1,6 +1,7 @@
 # make demo    record the demo operators and say what wakes them
 # make test    lint, then all tests
 # make accuracy    every source of wake-ups, on every version: about an hour the first time
+# make stress  attach and detach on a busy operator that checks itself, ROUNDS=1000 times
 # make vm-test    tests and a recording in a virtual machine; GUEST=trixie for another kernel
 # make fixtures / lint / venv / go / clean
 # A fresh Debian 12 or Ubuntu 24.04 as root needs nothing but make.
@@ -32,7 +33,7 @@ GO_BUILD = $(CURDIR)/build/go build -v -trimpath -buildvcs=false
 STRIP := -ldflags='-s -w'
 
 .PHONY: demo test accuracy lint fixtures selected-versions venv go system test-tools database clean
-.PHONY: vm-test vm-tools
+.PHONY: vm-test vm-tools stress
 
 demo: venv build/bin/cluster $(DEMO:%=build/bin/%) $(if $(filter poller,$(DEMO)),database)
 	$(BIN)/python -m tests.demo --period $(PERIOD) --seconds $(SECONDS) $(DEMO)
@@ -47,7 +48,8 @@ lint: venv go build/mypy/whowoke
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p whowoke
 	$(BIN)/mypy tests/fixtures.py tests/blind.py tests/versions.py tests/recording.py tests/accuracy \
-	  tests/api.py tests/blind_poller.py tests/passes.py tests/redis_server.py tests/scene.py tests/vm
+	  tests/api.py tests/blind_poller.py tests/passes.py tests/redis_server.py tests/scene.py tests/vm \
+	  tests/stress.py tests/survival.py
 	$(BIN)/lint-imports
 	unformatted="$$("$$(build/go env GOROOT)/bin/gofmt" -l tests)"; \
 	  [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }
@@ -58,6 +60,11 @@ fixtures: $(PROGRAMS:%=build/bin/%) selected-versions
 accuracy: venv test-tools fixtures
 	$(BIN)/python -m tests.versions
 	$(BIN)/python -m tests.accuracy $(ACCURACY)
+
+ROUNDS ?= 1000
+
+stress: venv build/bin/survivor
+	$(BIN)/python -m tests.stress --rounds $(ROUNDS)
 
 GUEST ?= bookworm
 VM_PROGRAMS := cluster timers timers-unstripped requeue resync ticker
@@ -90,7 +97,8 @@ database:
 	@command -v redis-check-rdb >/dev/null || { $(APT_INSTALL) redis-tools; }
 
 test-tools: database
-	@{ command -v bpftrace && command -v gcc; } >/dev/null || { $(APT_INSTALL) bpftrace gcc libc6-dev; }
+	@{ command -v bpftrace && command -v gcc && command -v mkfs.ext4; } >/dev/null || \
+	  { $(APT_INSTALL) bpftrace gcc libc6-dev e2fsprogs; }
 
 VM_TOOLS := vagrant virsh qemu-system-x86_64 qemu-img mmdebstrap extlinux sfdisk mke2fs dnsmasq slirp4netns rsync ssh
 VM_PACKAGES := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils \

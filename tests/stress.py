@@ -6,7 +6,6 @@ its own that fails, and so does this. Needs root and `make fixtures`.
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -44,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -4,6 +4,7 @@ Nothing that is slow to import is imported before a verb runs: ``--help`` answer
 """
 
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -93,6 +94,7 @@ def explain(
         files.explain_file(file, period_ns, as_json, spans, fail_on_loss)
         return
     with tempfile.TemporaryDirectory(prefix="whowoke-") as folder:
+        _give_to_caller(folder)
         kept = output or Path(folder) / "capture.whowoke"
         options = RecordOptions(
             pid=pid,
@@ -196,6 +198,7 @@ def timers(
 
 
 def _record(options: RecordOptions) -> RecordSummary:
+    _import_numpy()
     from whowoke.tracer.record import record as run
 
     if not sys.stderr.isatty():
@@ -214,6 +217,23 @@ def _record(options: RecordOptions) -> RecordSummary:
         return run(options, progress, say)
     finally:
         typer.echo(f"\r{ERASE_LINE_END}", err=True, nl=False)
+
+
+def _import_numpy() -> None:
+    """Without the threads that it starts: capabilities are given up by one thread for itself."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    import numpy  # noqa: F401, ICN001
+
+    del os.environ["OPENBLAS_NUM_THREADS"]
+
+
+def _give_to_caller(folder: str) -> None:
+    """Let the user who called sudo own a folder, as the captures in it."""
+    _import_numpy()
+    from whowoke.analysis.capture.writer import sudo_owner
+
+    if owner := sudo_owner():
+        os.chown(folder, *owner)
 
 
 def _described(summary: RecordSummary) -> list[str]:

@@ -102,6 +102,8 @@ class Drain:
             rows = batch[batch["kind"] == record.kind].view(schema.record_dtype(record))
             if len(rows):
                 self._write_symbols(rows)
+                if "due_ns" in (rows.dtype.names or ()):
+                    rows["due_ns"] = self._program.our_times(rows["due_ns"])
                 self._writer.records(record, rows)
                 if record.name == "cache_reader":
                     self.readers |= set(rows["reader"].tolist())

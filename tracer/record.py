@@ -11,7 +11,7 @@ from typing import Literal
 
 from whowoke.analysis.capture.reader import CaptureWriter, sudo_owner
 from whowoke.analysis.errors import UsageError
-from whowoke.tracer import uprobes
+from whowoke.tracer import privileges, uprobes
 from whowoke.tracer.doctor import ensure_recordable, installed_version
 from whowoke.tracer.drain import Drain
 from whowoke.tracer.engine import Engine
@@ -46,6 +46,7 @@ def record(
     with ExitStack() as stack:
         launched = stack.enter_context(Launched(options.command)) if options.command else None
         target = stack.enter_context(_find_target(options, launched))
+        privileges.before_target(uprobes.way(), launched is not None)
         program = Program(target)
         if options.dry_run:
             return _dry_run(program)
@@ -62,6 +63,9 @@ def record(
         clock = clock_reading()
         writer.metadata({"clocks": [clock]})
         engine.attach()
+        folders = [path.absolute().parent for path in (output, options.ready_file) if path]
+        privileges.once_attached(uprobes.way(), launched is not None, folders)
+        writer.metadata({"privileges": privileges.told()})
         start_ns = time.monotonic_ns()
         writer.metadata({"start_ns": start_ns, "sysmon_tid": program.sysmon_tid()})
         if launched:

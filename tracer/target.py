@@ -24,6 +24,7 @@ from whowoke.analysis.errors import (
 )
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.pclntab import Function
+from whowoke.tracer.privileges import how_to_read
 
 MAX_PROC_READ = 1 << 20
 MAX_MEMORY_READ = 64 << 20
@@ -291,10 +292,7 @@ def _gone(pid: int) -> WhowokeError:
 
 
 def _not_permitted(pid: int) -> PermissionDeniedError:
-    hint = "run whowoke as root (sudo)"
-    if os.geteuid() == 0:
-        hint = "whowoke needs CAP_SYS_PTRACE: in a container, start it privileged"
-    return PermissionDeniedError(f"process {pid} may not be read by this user", hint)
+    return PermissionDeniedError(f"process {pid} may not be read by this user", how_to_read())
 
 
 def _failed(pid: int, error: OSError) -> WhowokeError:

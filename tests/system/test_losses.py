@@ -25,7 +25,7 @@ from whowoke.analysis.capture.schema import GO_RECORDS, THREAD_RECORDS
 from whowoke.tracer import kernel, uprobes
 from whowoke.tracer.engine import RING_PAGES_VARIABLE
 
-EXPIRIES = ("--ticker=211", "--timer=199", "--sleep=197", "--deadline=193")
+EXPIRIES = ("--ticker=71", "--timer=67", "--sleep=61", "--deadline=59")
 # Each hit of these probes makes one record, or one loss.
 ONE_RECORD_A_HIT = ("timer_fire", "timer_arm", "goroutine_ready")
 NESTED = 7

@@ -152,7 +152,7 @@ def test_a_recorder_that_is_stopped_and_killed_leaves_no_probe(
         process.send_signal(signal.SIGSTOP)
         running.assert_works(before)
         process.kill()
-        process.wait(60)
+        process.communicate(timeout=60)
         fixtures.wait_until(
             lambda: survival.BREAKPOINT not in running.probed_bytes(sites), 60, "no probe"
         )
