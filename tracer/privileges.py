@@ -152,7 +152,7 @@ def _set_groups(uid: int, gid: int) -> None:
 def _keep(bits: set[int], ambient: set[int]) -> None:
     """Have those of the bits that we have; ``ambient`` ones also for programs that we start."""
     permitted = _bits("CapPrm") & sum(1 << bit for bit in bits)
-    inheritable = permitted & sum(1 << bit for bit in ambient)
+    inheritable = permitted & sum(1 << bit for bit in ambient) & _bits("CapBnd")
     sets = (permitted, permitted, inheritable)
     words = [each & 0xFFFFFFFF for each in sets] + [each >> 32 for each in sets]
     header, data = struct.pack("<Ii", _VERSION_3, 0), struct.pack("<6I", *words)

@@ -13,7 +13,7 @@ import pytest
 from tests import fixtures
 from tests.system.conftest import Recorder
 from tests.system.test_endings import start
-from tests.system.test_survival import expiries
+from tests.system.test_survival import assert_each_expiry
 from whowoke.analysis.capture.reader import Capture
 from whowoke.analysis.output.outputs import analyse
 
@@ -66,7 +66,7 @@ def test_a_target_in_a_container_is_found_by_its_host_pid(tmp_path: Path, record
     recording.assert_nothing_lost()
     assert recording.capture.metadata["executable"] == "/only-here/operator"
     assert recording.capture.metadata["namespace_pids"] == [program.pid, 1]
-    assert expiries(recording.tables) == truth["expiries"] - truth["overdue"]
+    assert_each_expiry(recording.tables, truth)
 
 
 def test_whowoke_in_a_container_with_the_hosts_processes(
@@ -89,7 +89,7 @@ def test_whowoke_in_a_container_with_the_hosts_processes(
     assert process.returncode == 0, messages
     capture = Capture.open(path)
     assert capture.lost() == {}
-    assert expiries(analyse(capture)) == truth["expiries"] - truth["overdue"]
+    assert_each_expiry(analyse(capture), truth)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from tests import fixtures
 from tests.system.test_endings import start
+from tests.system.test_survival import assert_each_expiry
 from whowoke.analysis.capture.reader import Capture
 from whowoke.analysis.output.outputs import analyse
 from whowoke.tracer import privileges, uprobes
@@ -87,9 +88,7 @@ def test_the_least_set_is_enough(
     assert (held["user"], set(held["capabilities"])) == (NOBODY, set(least))
     assert held["other_capabilities"] == "0x0"
     tables = analyse(capture)
-    line = fixtures.timers_line("ticker")
-    found = tables["wakeups"].location.str.endswith(f"kinds.go:{line}").fillna(False)
-    assert found.sum() == truth["expiries"] - truth["overdue"]
+    assert_each_expiry(tables, truth)
     assert "hrtimer" in set(tables["thread_wakeups"].context), "the kernel's stacks are read"
 
 
