@@ -22,11 +22,13 @@ from whowoke.tracer.options import RecordOptions, RecordSummary, default_output
 from whowoke.tracer.program import Program
 from whowoke.tracer.sockets import open_sockets
 from whowoke.tracer.suspends import Suspends
+from whowoke.tracer.symbols import kernel_symbols_are_hidden
 from whowoke.tracer.target import Target
 from whowoke.tracer.versions import versions_of
 
 DRAIN_INTERVAL_S = 0.1
 TOLD_DETACH_S = 0.5
+HIDDEN = "the kernel hides its functions (no CAP_SYSLOG): what woke threads isn't known"
 
 Ended = Literal["duration", "interrupted", "target exited", "target replaced"]
 Progress = Callable[[float, int, int], None]
@@ -48,6 +50,8 @@ def record(
         target = stack.enter_context(_find_target(options, launched))
         privileges.before_target(uprobes.way(), launched is not None)
         program = Program(target)
+        if kernel_symbols_are_hidden():
+            program.plan.missing.append(HIDDEN)
         if options.dry_run:
             return _dry_run(program)
         output = options.output or default_output(target.command, target.pid)

@@ -20,11 +20,15 @@ from whowoke.tracer.pclntab import FunctionTable
 from whowoke.tracer.sockets import socket_address
 
 KALLSYMS = Path("/proc/kallsyms")
+FIRST_BYTES = 65536
 UNKNOWN = Frame("", "", 0)
 
 
 class KernelSymbols:
-    """Functions of /proc/kallsyms: lines of 16 hex digits, a type, a name, maybe a module."""
+    """Functions of /proc/kallsyms: lines of 16 hex digits, a type, a name, maybe a module.
+
+    All digits are 0 for those from whom the kernel hides them: then nothing is known.
+    """
 
     def __init__(self, text: bytes) -> None:
         self._text = text
@@ -36,6 +40,7 @@ class KernelSymbols:
         values = np.where(digits >= ord("a"), digits - ord("a") + 10, digits - ord("0"))
         powers = np.uint64(1) << np.arange(60, -4, -4, dtype="<u8")
         addresses = (values.astype("<u8") * powers).sum(axis=1)
+        lines, addresses = lines[addresses > 0], addresses[addresses > 0]
         order = np.argsort(addresses, kind="stable")
         self._addresses, self._lines = addresses[order], lines[order]
 
@@ -47,6 +52,19 @@ class KernelSymbols:
         start = int(self._lines[index])
         line = self._text[start : self._text.find(b"\n", start)]
         return line.split()[2].decode("utf-8", "replace")
+
+
+def kernel_symbols_are_hidden() -> bool:
+    """Whether the kernel hides where its functions are: kallsyms_show_value, kernel/ksyms_common.c.
+
+    That is so without CAP_SYSLOG, unless kptr_restrict and perf_event_paranoid are low.
+    """
+    try:
+        with KALLSYMS.open("rb") as file:
+            # The first ones may lie at 0 for everybody: those of each CPU.
+            return not any(line[:16].strip(b"0") for line in file.readlines(FIRST_BYTES))
+    except OSError:
+        return True
 
 
 class Symbols:
@@ -83,7 +101,7 @@ class Symbols:
 
     @cached_property
     def _kernel(self) -> "KernelSymbols":
-        return KernelSymbols(KALLSYMS.read_bytes())
+        return KernelSymbols(b"" if kernel_symbols_are_hidden() else KALLSYMS.read_bytes())
 
     def type_name(self, address: int) -> str:
         """Name of a Go type, such as ``*v1.ConfigMap``, by the address of its descriptor."""

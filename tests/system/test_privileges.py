@@ -109,6 +109,24 @@ def test_the_memory_of_another_user_needs_its_capability(
         assert_two_lines(argv, program.pid, room, "CAP_DAC_READ_SEARCH")
 
 
+def test_without_the_kernels_symbols_nothing_is_guessed(room: Path, whowoke: Sequence[str]) -> None:
+    path, ready = room / "x.whowoke", room / "ready"
+    names = [name for name in LEAST if name != "CAP_SYSLOG"]
+    with somebodys(room) as program:
+        argv = [*as_user(names), *whowoke]
+        process = start(argv, program.pid, path, "--ready-file", str(ready))
+        fixtures.wait_until(ready.exists, 60, "all probes attached", process)
+        program.start()
+        truth = program.done()["ticker"]
+        process.terminate()
+        _, messages = process.communicate(timeout=60)
+    assert process.returncode == 0, messages
+    assert "the kernel hides its functions (no CAP_SYSLOG)" in messages
+    tables = analyse(Capture.open(path))
+    assert_each_expiry(tables, truth)
+    assert set(tables["thread_wakeups"].context) == {"unknown"}
+
+
 def test_perf_events_need_their_capability(
     room: Path, whowoke: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
