@@ -19,6 +19,7 @@ from whowoke.analysis.errors import UsageError
 from whowoke.tracer.options import RecordOptions, RecordSummary
 
 EXIT_NOT_SUPPORTED = 3
+NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
 ERASE_LINE_END = "\x1b[K"
 
 app = typer.Typer(
@@ -221,10 +222,13 @@ def _record(options: RecordOptions) -> RecordSummary:
 
 def _import_numpy() -> None:
     """Without the threads that it starts: capabilities are given up by one thread for itself."""
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    before = os.environ.get(NUMPY_THREADS)
+    os.environ[NUMPY_THREADS] = "1"
     import numpy  # noqa: F401, ICN001
 
-    del os.environ["OPENBLAS_NUM_THREADS"]
+    del os.environ[NUMPY_THREADS]
+    if before is not None:
+        os.environ[NUMPY_THREADS] = before
 
 
 def _give_to_caller(folder: str) -> None:

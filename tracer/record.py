@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Literal
 
 from whowoke.analysis.capture.reader import CaptureWriter, sudo_owner
-from whowoke.analysis.errors import UsageError
+from whowoke.analysis.errors import UsageError, WhowokeError
 from whowoke.tracer import privileges, uprobes
 from whowoke.tracer.doctor import ensure_recordable, installed_version
 from whowoke.tracer.drain import Drain
@@ -75,7 +75,7 @@ def record(
         if launched:
             launched.release()
         if options.ready_file:
-            options.ready_file.touch()
+            _touch(options.ready_file)
         drain = Drain(engine, program, writer, options.budget)
         watched = (drain, followed, Suspends(writer))
         ended = _loop(options, target, watched, interrupted, start_ns, progress)
@@ -94,10 +94,28 @@ def record(
             duration_ns=end_ns - start_ns,
             records=drain.records,
             lost=drain.lost + followed.lost,
-            size=output.stat().st_size,
+            size=_size(output),
             ended=ended,
             notes=list(program.plan.missing),
         )
+
+
+def _touch(path: Path) -> None:
+    try:
+        path.touch()
+    except OSError as err:
+        raise WhowokeError(
+            f"cannot make the ready file {path}: {err.strerror}", "name a file that can be made"
+        ) from None
+
+
+def _size(output: Path) -> int:
+    try:
+        return output.stat().st_size
+    except OSError:
+        raise WhowokeError(
+            f"{output} was removed while it was recorded", "record again, and leave it there"
+        ) from None
 
 
 def _tell_detach(program: Program, say: Say | None, when: str) -> None:
