@@ -48,7 +48,7 @@ lint: venv go build/mypy/whowoke
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p whowoke
 	$(BIN)/mypy tests/fixtures.py tests/blind.py tests/versions.py tests/recording.py tests/accuracy \
-	  tests/api.py tests/blind_poller.py tests/passes.py tests/redis_server.py tests/scene.py tests/vm \
+	  tests/api.py tests/blind_poller.py tests/passes.py tests/redis_server.py tests/scene.py tests/day tests/vm \
 	  tests/stress.py tests/survival.py
 	$(BIN)/lint-imports
 	unformatted="$$("$$(build/go env GOROOT)/bin/gofmt" -l tests)"; \
@@ -97,8 +97,9 @@ database:
 	@command -v redis-check-rdb >/dev/null || { $(APT_INSTALL) redis-tools; }
 
 test-tools: database
-	@{ command -v bpftrace && command -v gcc && command -v mkfs.ext4; } >/dev/null || \
-	  { $(APT_INSTALL) bpftrace gcc libc6-dev e2fsprogs; }
+	@{ command -v bpftrace && command -v gcc && command -v node && command -v mkfs.ext4; } >/dev/null || \
+	  { $(APT_INSTALL) bpftrace gcc libc6-dev nodejs e2fsprogs; }
+	@command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }
 
 VM_TOOLS := vagrant virsh qemu-system-x86_64 qemu-img mmdebstrap extlinux sfdisk mke2fs dnsmasq slirp4netns rsync ssh
 VM_PACKAGES := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils \

@@ -16,6 +16,8 @@ import typer
 from typer.core import TyperGroup
 
 from whowoke.analysis.errors import DataIncompleteError, UsageError, WhowokeError
+from whowoke.analysis.progress import progress
+from whowoke.analysis.window import EVERYTHING, Limits
 
 if TYPE_CHECKING:
     from whowoke.analysis.capture.reader import Capture
@@ -32,6 +34,13 @@ Spans = Annotated[
 ]
 FailOnLoss = Annotated[
     bool, typer.Option("--fail-on-loss", help="Exit with 4 where anything was lost.")
+]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="TIME", help="From then on: 10s after its start, or RFC 3339."),
+]
+To = Annotated[
+    str | None, typer.Option("--to", metavar="TIME", help="Until then: 60s, or RFC 3339.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 
@@ -83,32 +92,6 @@ def tell(text: str) -> None:
     typer.echo(_harmless(text), err=True)
 
 
-def export(
-    file: File,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="PATH", help="Where to; csv: a folder.")
-    ],
-    format_name: Annotated[
-        str, typer.Option("--format", metavar="csv", help="The format.")
-    ] = "csv",
-    force: Force = False,
-    spans: Spans = None,
-) -> None:
-    """Write the tables of a capture to files.
-
-    Example: whowoke export op-4242.whowoke --format csv -o tables
-    """
-    from whowoke.analysis.output import export as exporters
-
-    exporters.check(format_name, output, force)
-    capture = open_capture(file, spans)
-    from whowoke.analysis.output.outputs import analyse
-
-    written = exporters.export(analyse(capture), format_name, output, force)
-    tell(f"wrote {len(written)} tables to {output}")
-    check_complete(capture)
-
-
 def info(file: File, as_json: Json = False) -> None:
     """Say what a capture holds.
 
@@ -124,20 +107,38 @@ def info(file: File, as_json: Json = False) -> None:
 def show_wakeup(
     file: File,
     wakeup_id: Annotated[
-        int, typer.Argument(metavar="WAKEUP_ID", help="Its id in `wakeups`.", show_default=False)
-    ],
+        int | None,
+        typer.Argument(metavar="[WAKEUP_ID]", help="One of them; without it all are listed."),
+    ] = None,
+    cause: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="List those of such a cause: 'requeue.*'.")
+    ] = None,
+    start: From = None,
+    end: To = None,
     as_json: Json = False,
     spans: Spans = None,
 ) -> None:
     """Show one wake-up, from the interrupt through threads and goroutines to the reconcile.
 
+    Without WAKEUP_ID list the wake-ups.
+
     Example: whowoke show op-4242.whowoke 88
     """
+    if wakeup_id is not None and (cause or start or end):
+        raise UsageError(
+            "one wake-up, or a list", "--cause, --from and --to are for a list: without WAKEUP_ID"
+        )
+    limits = Limits.parse(start, end)
     capture = open_capture(file, spans)
-    from whowoke.analysis.telling.show import tell_story
+    from whowoke.analysis.model import Analysis
+    from whowoke.analysis.telling.listing import Listing
+    from whowoke.analysis.telling.show import story_of
 
-    story = tell_story(capture, wakeup_id)
-    show(json.dumps(story.json(), indent=2) if as_json else story.text())
+    with progress(f"analysing {file}"):
+        analysis = Analysis(capture, limits)
+        found = Listing(analysis, cause) if wakeup_id is None else story_of(analysis, wakeup_id)
+        text = json.dumps(found.json(), indent=2) if as_json else found.text()
+    show(text)
     check_complete(capture)
 
 
@@ -156,6 +157,7 @@ def explain_file(
     period_ns: int | None,
     as_json: bool,
     spans: Sequence[Path] | None = None,
+    limits: Limits = EVERYTHING,
     fail_on_loss: bool = False,
 ) -> None:
     """Print why the target of a capture woke; DataIncompleteError after it for a cut capture.
@@ -165,8 +167,10 @@ def explain_file(
     capture = open_capture(file, spans)
     from whowoke.analysis.telling.explain import explain
 
-    explanation = explain(capture, period_ns)
-    show(json.dumps(explanation.json(), indent=2) if as_json else explanation.text())
+    with progress(f"analysing {file}"):
+        explanation = explain(capture, period_ns, limits)
+        text = json.dumps(explanation.json(), indent=2) if as_json else explanation.text()
+    show(text)
     check_complete(capture)
     if fail_on_loss:
         check_lossless(sum(capture.lost().values()))
@@ -220,7 +224,6 @@ def exclusive(**given: object) -> str:
 
 def add_verbs(app: typer.Typer) -> None:
     """Mount the verbs that work on files."""
-    app.command()(export)
     app.command()(info)
     app.command()(schema)
     app.command("show")(show_wakeup)

@@ -1,11 +1,14 @@
 """Durations as users write them, ``15s`` or ``1m30s``, and as reports show them."""
 
 import re
+from typing import NamedTuple
 
 from whowoke.analysis.errors import UsageError
 
 UNITS_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 MAX_NS = 365 * 24 * UNITS_NS["h"]
+
+SIZES = {"MB": 10**6, "GB": 10**9}
 
 _PART = re.compile(r"(\d{1,20}(?:\.\d{1,9})?)(ns|us|ms|s|m|h)", re.ASCII)
 
@@ -45,6 +48,29 @@ def format_duration(duration_ns: int | float) -> str:
         digits = float(f"{size / UNITS_NS[unit]:.3g}")
         text = f"{digits:g} {unit}"
     return f"-{text}" if duration_ns < 0 else text
+
+
+class Span(NamedTuple):
+    """A length of time or a size, the other one is 0."""
+
+    ns: int
+    size: int
+
+
+def parse_span(text: str) -> Span:
+    """``10m`` or ``100MB``: a time as ``parse_duration`` has it, or a size from 1 MB on."""
+    size = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s?(MB|GB)", text, re.ASCII)
+    if size is None:
+        try:
+            return Span(parse_duration(text), 0)
+        except UsageError:
+            raise UsageError(
+                f"{text!r} is neither a time nor a size", "write it as 10m, 1h, 100MB or 1GB"
+            ) from None
+    found = int(float(size.group(1)) * SIZES[size.group(2)])
+    if found < SIZES["MB"]:
+        raise UsageError(f"size {text!r} is out of range", "from 1MB on")
+    return Span(0, found)
 
 
 def parse_percent(text: str) -> float:

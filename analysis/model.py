@@ -1,7 +1,9 @@
 """A capture, analysed: what woke the process and why, step by step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 
 import numpy as np
 import pandas as pd
@@ -15,24 +17,31 @@ from whowoke.analysis.rules.causes import Cause, Rules, load_rules
 from whowoke.analysis.rules.frames import CaptureLike, Code, Rows
 from whowoke.analysis.tables.shape import TABLE_BY_NAME, conform
 from whowoke.analysis.verdicts.checks import Checks
-from whowoke.analysis.verdicts.evidence import gather
+from whowoke.analysis.verdicts.evidence import clock_offset_ns, gather
 from whowoke.analysis.verdicts.ideal import Ideal, Wakeups, ideal_table, ideals, led_to, set_by
 from whowoke.analysis.verdicts.listeners import listeners
 from whowoke.analysis.verdicts.reasons import Evidence, Reasoned, load_reasons, reason
 from whowoke.analysis.verdicts.tallies import Named, all_causes, cause_table, name_all
 from whowoke.analysis.verdicts.things import load
+from whowoke.analysis.waking.calls import syscalls
 from whowoke.analysis.waking.chains import Chains, follow
 from whowoke.analysis.waking.peers import Peers
-from whowoke.analysis.waking.threads import Threads, episode_at, episodes, load_threads
-from whowoke.analysis.waking.threadwakeups import next_run, thread_wakeups
+from whowoke.analysis.waking.survey import Survey, Wakings
+from whowoke.analysis.waking.threads import Threads, episode_at, load_threads, recorded
 from whowoke.analysis.waking.wakeups import base_wakeups
+from whowoke.analysis.window import EVERYTHING, Limits, Window
 
 
 @dataclass
 class Analysis:
-    """One capture, analysed step by step when a step is asked for."""
+    """One capture, analysed step by step when a step is asked for.
+
+    Each step is about the whole capture. With limits, what is counted is chosen at the end:
+    ``counted``, ``checks``, ``evidence``, ``causes``, ``ideals`` are about ``window`` only.
+    """
 
     capture: CaptureLike
+    limits: Limits = EVERYTHING
 
     @cached_property
     def rules(self) -> Rules:
@@ -53,6 +62,11 @@ class Analysis:
     def peers(self) -> Peers:
         """Who is at the other end of each descriptor."""
         return Peers(self.capture)
+
+    @cached_property
+    def calls(self) -> pd.DataFrame:
+        """The table ``syscalls``."""
+        return syscalls(self.capture, self.peers)
 
     @cached_property
     def chains(self) -> Chains:
@@ -109,13 +123,28 @@ class Analysis:
 
     @cached_property
     def threads(self) -> Threads:
-        """Scheduler events."""
+        """Scheduler events, all in memory."""
         return load_threads(self.capture)
 
     @cached_property
+    def recorded(self) -> tuple[int, int]:
+        """Begin and end of the recording."""
+        return recorded(self.capture)
+
+    @cached_property
+    def wakings(self) -> Wakings:
+        """Thread wake-ups, window by window."""
+        return Wakings(self.capture, self.base, self.rules)
+
+    @cached_property
+    def survey(self) -> Survey:
+        """Episodes, and counts of the thread wake-ups that are counted."""
+        return self.wakings.survey(self.window.holds)
+
+    @property
     def spans(self) -> pd.DataFrame:
         """Episodes, see ``episodes``."""
-        return episodes(self.threads)
+        return self.survey.spans
 
     @cached_property
     def episode_of(self) -> Rows:
@@ -123,17 +152,58 @@ class Analysis:
         return episode_at(self.spans, self.base["ts_ns"].to_numpy(np.int64))
 
     @cached_property
+    def woke_process(self) -> list[bool | None]:
+        """Of each wake-up whether it ended an idle time: the first one of an episode that did.
+
+        None without thread records.
+        """
+        ended_idle = self.spans["idle_before_ns"].notna().to_numpy(bool)
+        if not len(ended_idle):
+            return [None] * len(self.base)
+        episode = self.episode_of
+        first = np.zeros(len(episode), bool)
+        first[np.unique(episode, return_index=True)[1]] = True
+        found: list[bool | None] = (first & (episode >= 0) & ended_idle[episode]).tolist()
+        return found
+
+    @cached_property
     def carried(self) -> pd.DataFrame:
         """Thread wake-ups, see ``thread_wakeups``."""
-        ts, tid = self.base["ts_ns"].to_numpy(np.int64), self.base["tid"].to_numpy(np.int64)
-        signal = (self.base["kind"] == "signal").to_numpy(bool)
-        ts = np.where(signal, next_run(self.threads, ts, tid), ts)
-        return thread_wakeups(self.capture, self.threads, ts, tid, self.rules)
+        return pd.concat(self.wakings.frames(), ignore_index=True)
+
+    @cached_property
+    def window(self) -> Window:
+        """The part of the recording that is counted; UsageError where there is none."""
+        offset_ns = clock_offset_ns(self.capture.metadata)
+        return self.limits.window(*self.recorded, offset_ns)
 
     @property
     def duration_ns(self) -> int:
-        """Length of the recording."""
-        return max(0, self.threads.end_ns - self.threads.start_ns)
+        """Length of what is counted."""
+        return self.window.duration_ns
+
+    @cached_property
+    def wakeups_inside(self) -> Rows:
+        """Which wake-ups are counted."""
+        return self.window.holds(self.base["ts_ns"])
+
+    @cached_property
+    def reconciles_inside(self) -> Rows:
+        """Which reconciles are counted."""
+        return self.window.holds([r.start_ns for r in self.operations.reconciles])
+
+    @cached_property
+    def counted(self) -> Named:
+        """``named``, with nothing where a wake-up or reconcile isn't counted."""
+        if not self.window.limited:
+            return self.named
+        wakeups, reconciles = self.wakeups_inside.tolist(), self.reconciles_inside.tolist()
+        return Named(
+            _chosen(self.named.wakeups, wakeups),
+            _chosen(self.named.begun, wakeups),
+            self.named.continues,
+            _chosen(self.named.reconciles, reconciles),
+        )
 
     @cached_property
     def cpu_ns(self) -> list[int | None]:
@@ -162,19 +232,20 @@ class Analysis:
         """What reconciles read, and whether an event for it exists."""
         controllers = {n: r.controller for n, r in enumerate(self.operations.reconciles, 1)}
         heard = listeners(self.capture, self.attribution)
-        return Checks(load(self.requests), controllers, heard)
+        requests, inside = load(self.requests), self.window.holds(self.requests["ts_ns"])
+        return Checks(list(compress(requests, inside)), controllers, heard, requests)
 
     @cached_property
     def evidence(self) -> dict[Cause, Evidence]:
         """What is known of each cause besides its wake-ups."""
         redundant = [verdict for verdict, _ in self.redundancy]
-        return gather(self.attribution, self.named, self.checks, redundant, self.capture)
+        return gather(self.attribution, self.counted, self.checks, redundant, self.capture)
 
     @cached_property
     def reasoned(self) -> dict[Cause, Reasoned]:
         """Why each cause comes back, and what would end it."""
         found = {}
-        for cause in all_causes(self.named):
+        for cause in all_causes(self.counted):
             rule = self.rules.about(cause.origin, cause.cause)
             advice = rule.advice if rule else ""
             found[cause] = reason(cause, self.evidence[cause], self.checks.verdicts, advice)
@@ -183,8 +254,13 @@ class Analysis:
     @cached_property
     def causes(self) -> pd.DataFrame:
         """See ``cause_table``."""
-        found = (self.attribution, self.named, self.base, self.cpu_ns, self.duration_ns)
+        found = (self.attribution, self.counted, self.base, self.cpu_ns, self.duration_ns)
         return cause_table(*found, self.evidence, self.reasoned)
+
+    @cached_property
+    def led_to(self) -> dict[int, set[int]]:
+        """Reconciles, by row, that each wake-up led to."""
+        return led_to(self.attribution)
 
     @cached_property
     def ideals(self) -> list[Ideal]:
@@ -193,14 +269,14 @@ class Analysis:
             named=self.named,
             answered=lambda number: self.attribution.seen(number).answered,
             is_plumbing=load_reasons().is_plumbing,
-            led_to=led_to(self.attribution),
+            led_to=self.led_to,
             set_by=set_by(self.attribution),
             redundant={n for n, (verdict, _) in enumerate(self.redundancy) if verdict == "yes"},
             wrote=self.checks.wrote,
             sees_writes=sees_writes(self.capture, self.chains.blind),
         )
-        threads = self.threads
-        return ideals(wakeups, self.episode_of, self.spans, threads.start_ns, threads.end_ns)
+        window = (self.window.start_ns, self.window.end_ns)
+        return ideals(wakeups, self.episode_of, self.spans, window, self.wakeups_inside)
 
     @cached_property
     def ideal_rows(self) -> pd.DataFrame:
@@ -211,3 +287,7 @@ class Analysis:
     def stack_ids(self) -> dict[int, int]:
         """A small number for each stack's hash."""
         return {value: number for number, value in enumerate(sorted(self.capture.stacks), 1)}
+
+
+def _chosen(rows: Sequence[list[Cause]], inside: Sequence[bool]) -> list[list[Cause]]:
+    return [row if counted else [] for row, counted in zip(rows, inside, strict=True)]

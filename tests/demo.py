@@ -1,6 +1,6 @@
 """``make demo``: run the demo operators on the test cluster, record them, say what wakes them.
 
-Leaves the captures, their CSV tables and verdict.json in build/demo.
+Leaves the captures, a report of each to look at, their CSV tables and verdict.json in build/demo.
 """
 
 import argparse
@@ -57,7 +57,10 @@ def main() -> None:
     verdicts = {name: tell(name, asked.period) for name in asked.operators}
     path = FOLDER / "verdict.json"
     path.write_text(json.dumps(verdicts, indent=2) + "\n")
-    console.print(f"captures, CSV tables and verdict.json are in {FOLDER.relative_to(Path.cwd())}")
+    folder = FOLDER.relative_to(Path.cwd())
+    console.print(f"captures, CSV tables and verdict.json are in {folder}")
+    for name in asked.operators:
+        console.print(f"to look at in a browser: {folder / name}.html")
 
 
 @contextmanager
@@ -133,12 +136,15 @@ def show_progress(what: str, recorders: "dict[str, subprocess.Popen[bytes]]", se
 
 
 def tell(name: str, period: str) -> dict[str, Any]:
-    """Print what wakes an operator, export its tables; returns the verdict.
+    """Print what wakes an operator, export its tables and its report; returns the verdict.
 
     That is what explain says of it, and of the cause that leads to most of its periodic reconciles.
     """
     capture, tables = FOLDER / f"{name}.whowoke", FOLDER / name
     run("export", str(capture), "--format", "csv", "-o", str(tables), "--force")
+    source = fixtures.ROOT / "tests" / "operators"
+    page = (str(FOLDER / f"{name}.html"), "--force", "--source-path", str(source))
+    run("report", str(capture), "-o", *page)
     print(f"\n── {name} " + "─" * 60, flush=True)
     subprocess.run([*WHOWOKE, "explain", str(capture)], check=True)
     everything = json.loads(run("explain", str(capture), "--json"))

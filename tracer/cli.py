@@ -4,7 +4,6 @@ Nothing that is slow to import is imported before a verb runs: ``--help`` answer
 """
 
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -13,13 +12,26 @@ from typing import Annotated
 import typer
 
 from whowoke.analysis import cli as files
-from whowoke.analysis.cli import ErrorsToExitCodes, FailOnLoss, Force, Json, Spans, show, tell
-from whowoke.analysis.durations import format_duration, parse_duration, parse_percent
+from whowoke.analysis import verbs
+from whowoke.analysis.cli import (
+    ErrorsToExitCodes,
+    FailOnLoss,
+    Force,
+    From,
+    Json,
+    Spans,
+    To,
+    show,
+    tell,
+)
+from whowoke.analysis.durations import format_duration, parse_duration, parse_percent, parse_span
 from whowoke.analysis.errors import UsageError
+from whowoke.analysis.window import Limits
+from whowoke.tracer.beginning import give_to_caller, import_numpy
 from whowoke.tracer.options import RecordOptions, RecordSummary
 
 EXIT_NOT_SUPPORTED = 3
-NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
+ENDLESS = "8760h"
 ERASE_LINE_END = "\x1b[K"
 
 app = typer.Typer(
@@ -81,6 +93,8 @@ def explain(
     output: Output = None,
     force: Force = False,
     spans: Spans = None,
+    start: From = None,
+    end: To = None,
     fail_on_loss: FailOnLoss = False,
 ) -> None:
     """Say what wakes an operator: from a capture, or recording a running process first.
@@ -90,12 +104,12 @@ def explain(
     Example: whowoke explain -p 4242 --period 15s
     """
     files.exclusive(**{"FILE": file, "-p PID": pid})
-    period_ns = parse_duration(period) if period else None
+    period_ns, limits = parse_duration(period) if period else None, Limits.parse(start, end)
     if file is not None:
-        files.explain_file(file, period_ns, as_json, spans, fail_on_loss)
+        files.explain_file(file, period_ns, as_json, spans, limits, fail_on_loss)
         return
     with tempfile.TemporaryDirectory(prefix="whowoke-") as folder:
-        _give_to_caller(folder)
+        give_to_caller(folder)
         kept = output or Path(folder) / "capture.whowoke"
         options = RecordOptions(
             pid=pid,
@@ -108,7 +122,7 @@ def explain(
         # What was left out, the explanation says itself.
         for line in _described(summary)[len(summary.notes) :] if output else ():
             tell(line)
-        files.explain_file(kept, period_ns, as_json, fail_on_loss=fail_on_loss)
+        files.explain_file(kept, period_ns, as_json, limits=limits, fail_on_loss=fail_on_loss)
 
 
 @app.command()
@@ -121,7 +135,10 @@ def record(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The one process of this name.")
     ] = None,
-    duration: Duration = "60s",
+    duration: Annotated[
+        str | None,
+        typer.Option("-d", "--duration", metavar="TIME", help="How long: 60s (if not said), 2m."),
+    ] = None,
     output: Output = None,
     force: Force = False,
     budget: Annotated[
@@ -134,6 +151,20 @@ def record(
         bool, typer.Option("--dry-run", help="Only say what would be probed.")
     ] = False,
     spans: Spans = None,
+    keep: Annotated[
+        str | None, typer.Option(metavar="TIME|SIZE", help="Keep only the last 10m, or 100MB.")
+    ] = None,
+    rotate: Annotated[
+        str | None,
+        typer.Option(metavar="TIME|SIZE", help="Begin a new file every 1h, or 100MB."),
+    ] = None,
+    periods: Annotated[
+        int, typer.Option(min=0, metavar="N", help="End once it came back so often.")
+    ] = 0,
+    period: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Of what comes back about every 15s, say."),
+    ] = None,
     fail_on_loss: FailOnLoss = False,
 ) -> None:
     """Record a running operator into a capture file. Needs root; Ctrl-C ends it in order.
@@ -143,9 +174,19 @@ def record(
     files.exclusive(**{"-p PID": pid, "--name NAME": name, "-- CMD": command})
     if command and command[0].isdigit() and len(command) == 1:
         raise UsageError(f"{command[0]} is no command", f"for a process: -p {command[0]}")
+    if keep and rotate:
+        raise UsageError("--keep and --rotate at once", "give one of them")
+    if period and not periods:
+        raise UsageError("--period without --periods", "say how often: --periods 5")
+    # What keeps little, or ends by itself, lasts until then or until Ctrl-C.
+    lasting = ENDLESS if keep or rotate or periods else "60s"
     summary = _record(
         RecordOptions(
-            duration_ns=parse_duration(duration),
+            duration_ns=parse_duration(duration or lasting),
+            keep=parse_span(keep) if keep else None,
+            rotate=parse_span(rotate) if rotate else None,
+            periods=periods,
+            period_ns=parse_duration(period) if period else None,
             pid=pid,
             name=name,
             command=tuple(command) if command else None,
@@ -199,7 +240,7 @@ def timers(
 
 
 def _record(options: RecordOptions) -> RecordSummary:
-    _import_numpy()
+    import_numpy()
     from whowoke.tracer.record import record as run
 
     if not sys.stderr.isatty():
@@ -207,7 +248,8 @@ def _record(options: RecordOptions) -> RecordSummary:
 
     def progress(elapsed_s: float, records: int, lost: int) -> None:
         whole_s = options.duration_ns / 1e9
-        text = f"recording {elapsed_s:.0f} of {whole_s:.0f} s: {records:,} records, {lost:,} lost"
+        whole = f" of {whole_s:.0f}" if options.duration_ns < parse_duration(ENDLESS) else ""
+        text = f"recording {elapsed_s:.0f}{whole} s: {records:,} records, {lost:,} lost"
         typer.echo(f"\r{text}{ERASE_LINE_END}", err=True, nl=False)
 
     def say(text: str) -> None:
@@ -220,26 +262,6 @@ def _record(options: RecordOptions) -> RecordSummary:
         typer.echo(f"\r{ERASE_LINE_END}", err=True, nl=False)
 
 
-def _import_numpy() -> None:
-    """Without the threads that it starts: capabilities are given up by one thread for itself."""
-    before = os.environ.get(NUMPY_THREADS)
-    os.environ[NUMPY_THREADS] = "1"
-    import numpy  # noqa: F401, ICN001
-
-    del os.environ[NUMPY_THREADS]
-    if before is not None:
-        os.environ[NUMPY_THREADS] = before
-
-
-def _give_to_caller(folder: str) -> None:
-    """Let the user who called sudo own a folder, as the captures in it."""
-    _import_numpy()
-    from whowoke.analysis.capture.writer import sudo_owner
-
-    if owner := sudo_owner():
-        os.chown(folder, *owner)
-
-
 def _described(summary: RecordSummary) -> list[str]:
     if summary.output is None:
         return summary.notes
@@ -248,6 +270,7 @@ def _described(summary: RecordSummary) -> list[str]:
         "interrupted": ", interrupted",
         "target exited": ", the target exited",
         "target replaced": ", the target became another program (exec)",
+        "periods": ", it came back often enough",
     }
     lasted = format_duration(summary.duration_ns)
     return [
@@ -261,6 +284,7 @@ def _described(summary: RecordSummary) -> list[str]:
 
 
 files.add_verbs(app)
+verbs.add_verbs(app)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from whowoke.analysis.capture import schema
 from whowoke.analysis.capture.reader import CaptureWriter, Frame, Loss
 from whowoke.tracer.budget import Budget
 from whowoke.tracer.engine import Engine
+from whowoke.tracer.periods import Periods
 from whowoke.tracer.program import Program
 from whowoke.tracer.symbols import code_addresses, split_texts
 
@@ -22,7 +23,12 @@ class Drain:
     """Moves what the kernel side has recorded into the capture, a batch a step."""
 
     def __init__(
-        self, engine: Engine, program: Program, writer: CaptureWriter, budget: float
+        self,
+        engine: Engine,
+        program: Program,
+        writer: CaptureWriter,
+        budget: float,
+        periods: Periods | None = None,
     ) -> None:
         self.records = 0
         self.lost = 0
@@ -32,6 +38,7 @@ class Drain:
         self._program = program
         self._writer = writer
         self._budget = Budget(engine, budget)
+        self._periods = periods
         self._symbols: set[int] = set()
         self._lost: dict[str, int] = {}
         self._counted_ns = 0
@@ -47,7 +54,11 @@ class Drain:
         if now_ns - self._counted_ns >= COUNT_INTERVAL_NS:
             self._counted_ns = now_ns
             self._count(self._budget.check(now_ns))
-            self._writer.flush()
+            self._writer.flush_old()
+
+    def is_enough(self) -> bool:
+        """Whether what is asked about came back often enough, a moment ago."""
+        return self._periods is not None and self._periods.is_over(time.monotonic_ns())
 
     def _drain(self) -> None:
         batches = [(name, self._engine.rings[name].drain()) for name in ("threads", "go")]
@@ -105,6 +116,8 @@ class Drain:
                 if "due_ns" in (rows.dtype.names or ()):
                     rows["due_ns"] = self._program.our_times(rows["due_ns"])
                 self._writer.records(record, rows)
+                if self._periods:
+                    self._periods.take(record.name, rows)
                 if record.name == "cache_reader":
                     self.readers |= set(rows["reader"].tolist())
                 elif record.name == "reconcile_start":

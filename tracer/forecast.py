@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whowoke.analysis.capture.reader import Frame
+from whowoke.analysis.capture.reader import Frame, Keep
 from whowoke.analysis.capture.schema import RECORD_BY_NAME, record_dtype
 from whowoke.analysis.durations import format_duration
 from whowoke.analysis.model import Analysis
@@ -55,7 +55,11 @@ class Snapshot:
         """None."""
         return iter(())
 
-    def records(self, name: str) -> np.ndarray:
+    def parts(self, *names: str) -> Iterator[tuple[str, np.ndarray]]:
+        """All of each kind as one part."""
+        return ((name, self.records(name)) for name in names)
+
+    def records(self, name: str, keep: Keep | None = None) -> np.ndarray:
         """One ``timer_fire`` for each timer, in their order; nothing of other kinds."""
         timers = self.timers if name == "timer_fire" else []
         rows = np.zeros(len(timers), record_dtype(RECORD_BY_NAME[name]))

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from whowoke.analysis.durations import Span
+
 DEFAULT_BUDGET = 0.01
 
 
@@ -14,7 +16,9 @@ class RecordOptions:
 
     ``output`` None means ``default_output`` of the target; ``ready_file`` is made once all probes
     are attached; ``budget`` is a share of one CPU; ``dry_run`` plans, prints and attaches nothing;
-    ``spans`` are the target's logs and traces, which are followed.
+    ``spans`` are the target's logs and traces, which are followed; ``keep`` is how much of the
+    recording's end is kept, ``rotate`` how much goes into one file; after ``periods`` of what comes
+    back (about every ``period_ns``) it ends.
     """
 
     duration_ns: int
@@ -27,6 +31,10 @@ class RecordOptions:
     budget: float = DEFAULT_BUDGET
     dry_run: bool = False
     spans: tuple[Path, ...] = ()
+    keep: Span | None = None
+    rotate: Span | None = None
+    periods: int = 0
+    period_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,9 @@ class RecordSummary:
     records: int
     lost: int
     size: int
-    ended: Literal["duration", "interrupted", "target exited", "target replaced"] = "duration"
+    ended: Literal["duration", "interrupted", "target exited", "target replaced", "periods"] = (
+        "duration"
+    )
     notes: list[str] = field(default_factory=list)
 
 

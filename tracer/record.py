@@ -5,11 +5,13 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Literal
 
 from whowoke.analysis.capture.reader import CaptureWriter, sudo_owner
+from whowoke.analysis.capture.segments import KeepingWriter, RotatingWriter
 from whowoke.analysis.errors import UsageError, WhowokeError
 from whowoke.tracer import privileges, uprobes
 from whowoke.tracer.doctor import ensure_recordable, installed_version
@@ -19,6 +21,7 @@ from whowoke.tracer.follow import Followed, clock_reading, identity
 from whowoke.tracer.informers import read_informers
 from whowoke.tracer.launch import Launched
 from whowoke.tracer.options import RecordOptions, RecordSummary, default_output
+from whowoke.tracer.periods import Periods
 from whowoke.tracer.program import Program
 from whowoke.tracer.sockets import open_sockets
 from whowoke.tracer.suspends import Suspends
@@ -30,7 +33,7 @@ DRAIN_INTERVAL_S = 0.1
 TOLD_DETACH_S = 0.5
 HIDDEN = "the kernel hides its functions (no CAP_SYSLOG): what woke threads isn't known"
 
-Ended = Literal["duration", "interrupted", "target exited", "target replaced"]
+Ended = Literal["duration", "interrupted", "target exited", "target replaced", "periods"]
 Progress = Callable[[float, int, int], None]
 Say = Callable[[str], None]
 
@@ -55,7 +58,7 @@ def record(
         if options.dry_run:
             return _dry_run(program)
         output = options.output or default_output(target.command, target.pid)
-        writer = stack.enter_context(CaptureWriter(output, force=options.force, owner=sudo_owner()))
+        writer = stack.enter_context(_writer(options, output))
         followed = Followed(options.spans, writer)
         stack.callback(followed.close)
         engine = Engine(program.plan, target)
@@ -76,7 +79,10 @@ def record(
             launched.release()
         if options.ready_file:
             _touch(options.ready_file)
-        drain = Drain(engine, program, writer, options.budget)
+        periods = Periods(options.periods, options.period_ns) if options.periods else None
+        drain = Drain(engine, program, writer, options.budget, periods)
+        if isinstance(writer, RotatingWriter):
+            writer.last_words = partial(_last_words, program, drain)
         watched = (drain, followed, Suspends(writer))
         ended = _loop(options, target, watched, interrupted, start_ns, progress)
         end_ns = time.monotonic_ns()
@@ -90,11 +96,11 @@ def record(
         return RecordSummary(
             pid=target.pid,
             name=target.command,
-            output=output,
+            output=writer.path,
             duration_ns=end_ns - start_ns,
             records=drain.records,
             lost=drain.lost + followed.lost,
-            size=_size(output),
+            size=_size(writer.path),
             ended=ended,
             notes=list(program.plan.missing),
         )
@@ -199,6 +205,24 @@ def _loop(
             return "interrupted"
         if elapsed_ns >= options.duration_ns:
             return "duration"
+        if drain.is_enough():
+            return "periods"
+
+
+def _writer(options: RecordOptions, output: Path) -> CaptureWriter:
+    """Into one file, into one of which only the end is kept, or into one after the other."""
+    force, owner = options.force, sudo_owner()
+    if options.keep:
+        return KeepingWriter(output, options.keep, force=force, owner=owner)
+    if options.rotate:
+        return RotatingWriter(output, options.rotate, force=force, owner=owner)
+    return CaptureWriter(output, force=force, owner=owner)
+
+
+def _last_words(program: Program, drain: Drain) -> dict[str, object]:
+    """What the analysis needs of the end of a file after which another one follows."""
+    sites = {"sites": program.plan.described(), "missing": program.plan.missing}
+    return sites | read_informers(program, drain.controllers, drain.readers)
 
 
 def _metadata(program: Program) -> dict[str, object]:

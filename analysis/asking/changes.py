@@ -8,10 +8,10 @@ import numpy as np
 from whowoke.analysis.asking.askers import Texts, kind_of
 from whowoke.analysis.asking.family import FOREVER, Family, signed
 from whowoke.analysis.asking.requests import Requests
-from whowoke.analysis.asking.sameness import DIFFERENT, UNKNOWN, codes
+from whowoke.analysis.asking.sameness import DIFFERENT, UNKNOWN
 from whowoke.analysis.queueing.watches import CHANGES
 from whowoke.analysis.rules.frames import CaptureLike, Rows
-from whowoke.analysis.rules.lookup import MISSING, last_before
+from whowoke.analysis.rules.lookup import MISSING, codes, last_before
 
 CHANGED, UNCHANGED = 1, 0
 CREATED = 201

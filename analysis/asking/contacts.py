@@ -10,7 +10,7 @@ from whowoke.analysis.asking.family import FOREVER, Family, signed
 from whowoke.analysis.asking.requests import Answers, Requests, rows
 from whowoke.analysis.rules.frames import NOWHERE, CaptureLike, Place, Rows
 from whowoke.analysis.rules.lookup import MISSING, last_before
-from whowoke.analysis.waking.peers import Peers
+from whowoke.analysis.waking.peers import Peers, telling
 
 # Linux on amd64.
 READ, WRITE, PREAD64, CONNECT, SENDTO, RECVFROM, WAIT4, WAITID, OPENAT = (
@@ -72,7 +72,7 @@ def contact_rows(
     Connections of HTTP clients are none, their requests are told instead; neither is the output.
     The place of a connection is where a goroutine waited for it.
     """
-    calls = capture.records("syscall")
+    calls = capture.records("syscall", telling)
     calls = calls[np.isin(calls["number"], CALLS) & (calls["goid"] != 0)]
     run = family.reconcile_of(signed(calls["goid"]), signed(calls["ts_ns"]))
     calls, run = calls[run != MISSING], run[run != MISSING]
@@ -185,7 +185,7 @@ def _hosts(capture: CaptureLike) -> set[str]:
 
 def _poller(capture: CaptureLike) -> frozenset[int]:
     """Descriptors by which goroutines wake the scheduler's poller: it alone reads them."""
-    calls = capture.records("syscall")
+    calls = capture.records("syscall", telling)
     reads = calls[(calls["number"] == READ) & (calls["goid"] == 0)]
     return frozenset(np.unique(reads["first"]).tolist())
 

@@ -1,7 +1,6 @@
 """Reconciles that had another goroutine work for them: what it handed back isn't known."""
 
 import numpy as np
-import pandas as pd
 
 from whowoke.analysis.asking.askers import load_known
 from whowoke.analysis.asking.contacts import Exchanges
@@ -9,7 +8,7 @@ from whowoke.analysis.asking.family import Family, signed
 from whowoke.analysis.asking.requests import Requests
 from whowoke.analysis.rules.causes import Rules
 from whowoke.analysis.rules.frames import CaptureLike, Code, Rows, Stack, matches_any
-from whowoke.analysis.rules.lookup import MISSING, last_before
+from whowoke.analysis.rules.lookup import MISSING, codes, last_before
 from whowoke.analysis.waking.chains import AWAITING, SAME_CALL_NS
 
 # What a goroutine waits for that isn't another one's work: its turn, an answer.
@@ -25,8 +24,9 @@ class Waits:
         self.ts, self.waker, self.woken = (
             signed(ready[name]) for name in ("ts_ns", "goid", "woken_goid")
         )
-        pairs = pd.MultiIndex.from_arrays([ready["parked_stack"], ready["woken_start"]])
-        where, distinct = pd.factorize(pairs)
+        stack, start = ready["parked_stack"], ready["woken_start"]
+        _, first, where = np.unique(codes(stack, start), return_index=True, return_inverse=True)
+        distinct = zip(stack[first].tolist(), start[first].tolist(), strict=True)
         given = np.array([self._gets_something(*pair) for pair in distinct], bool)
         self.given = given[where] if len(given) else np.zeros(0, bool)
 

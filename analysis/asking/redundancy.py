@@ -13,10 +13,10 @@ from whowoke.analysis.asking.changes import CHANGED, UNCHANGED
 from whowoke.analysis.asking.family import Family
 from whowoke.analysis.asking.phrases import Row
 from whowoke.analysis.asking.requests import Requests
-from whowoke.analysis.asking.sameness import DIFFERENT, SAME, UNKNOWN, codes, codes_of_both
+from whowoke.analysis.asking.sameness import DIFFERENT, SAME, UNKNOWN, codes_of_both
 from whowoke.analysis.queueing.queues import Reconcile
 from whowoke.analysis.rules.frames import CaptureLike, Rows
-from whowoke.analysis.rules.lookup import MISSING
+from whowoke.analysis.rules.lookup import MISSING, codes
 from whowoke.analysis.waking.lossy import lossy_spans
 
 # Without these probes it isn't seen what reconciles read and write. The others belong to functions

@@ -3,12 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from whowoke.analysis.asking.family import FOREVER, Family, signed
 from whowoke.analysis.asking.requests import Requests
 from whowoke.analysis.rules.frames import CaptureLike, Rows
-from whowoke.analysis.rules.lookup import MISSING, next_after
+from whowoke.analysis.rules.lookup import MISSING, codes, next_after
 
 UNKNOWN, DIFFERENT, SAME = -1, 0, 1
 # What is told apart in an answer.
@@ -17,15 +16,6 @@ NOT_FOUND = 404
 QUESTION = (
     "kind", "verb", "reader", "method", "host", "path_hash",
 )  # fmt: skip
-
-
-def codes(*columns: Rows) -> Rows:
-    """One number for each combination of values."""
-    found = np.zeros(len(columns[0]), np.int64)
-    for column in columns:
-        code, distinct = pd.factorize(column)
-        found = pd.factorize(found * (len(distinct) + 1) + code)[0]
-    return found
 
 
 def questions(requests: Requests) -> Rows:

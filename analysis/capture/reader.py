@@ -4,10 +4,12 @@ The format is in ``chunks.py``, the recorder's side in ``writer.py``. A capture 
 anyone, so what doesn't add up is skipped with a note, and sizes are checked before memory is taken.
 """
 
+import heapq
 import os
 import stat
 import weakref
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -32,6 +34,12 @@ MAX_TEXT_BYTES = 64 << 20
 MAX_RECORD_BYTES = 2 << 30
 MAX_LOG_BYTES = 128 << 20
 MAX_NOTES = 20
+# Several steps ask for the same records: results up to this size are remembered.
+REMEMBERED_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 20
+HEADER_BYTES = chunks.CHUNK_HEADER.size
+
+Keep = Callable[[np.ndarray], np.ndarray]
 
 
 class Capture:
@@ -53,9 +61,11 @@ class Capture:
         self.notes: list[str] = []
         self.log_files: Sequence[Path] = ()
         self.log_notes: list[str] = []
-        self._logs: list[tuple[int, ChunkHeader]] = []
+        self._logs = array("Q")
         self._losses: list[Loss] = []
-        self._chunks: dict[int, list[tuple[int, ChunkHeader]]] = {}
+        # Where chunks begin, of records by kind.
+        self._chunks: dict[int, array[int]] = {}
+        self._remembered: dict[tuple[str, Keep | None], np.ndarray] = {}
         self._fd = fd
         self.close = weakref.finalize(self, os.close, fd)
         self.size = os.fstat(fd).st_size
@@ -98,39 +108,68 @@ class Capture:
         names = [schema.RECORD_BY_KIND[kind].name for kind in sorted(self._chunks)]
         return {name: len(self.records(name)) for name in names}
 
-    def records(self, name: str) -> np.ndarray:
+    def records(self, name: str, keep: Keep | None = None) -> np.ndarray:
         """All rows of a record kind by its name, with its named fields, sorted by ``ts_ns``.
 
-        Empty if there are none. WhowokeError where they need more than ``MAX_RECORD_BYTES``.
+        With ``keep``, which says of rows which are wanted, only those; a part of the file is in
+        memory at a time then. Empty if there are none. WhowokeError where they need more than
+        ``MAX_RECORD_BYTES``.
         """
-        record = schema.RECORD_BY_NAME[name]
-        found = self._chunks.get(record.kind, [])
-        if sum(header.raw_length for _, header in found) > MAX_RECORD_BYTES:
-            raise WhowokeError(
-                f"{self.path} has more than {MAX_RECORD_BYTES >> 30} GiB of {name} records",
-                "record for a shorter time",
-            )
-        parts = [np.zeros(0, chunks.stored_dtype(record))]
-        for offset, header in found:
-            try:
-                parts.append(chunks.decode_rows(record, self._read(offset, header)))
-            except ChunkError as err:
-                self._note(f"{name} records at byte {offset} are skipped: {err}")
-        rows = np.concatenate(parts)
-        times = rows["ts_ns"]
+        if (name, keep) in self._remembered:
+            return self._remembered[name, keep]
+        found = np.concatenate(self._blocks(name, keep))
+        times = found["ts_ns"]
         if np.any(times[1:] < times[:-1]):
-            rows = rows[np.argsort(times, kind="stable")]
-        return rows
+            found = found[np.argsort(times, kind="stable")]
+        if found.nbytes <= REMEMBERED_BYTES:
+            found.flags.writeable = False
+            self._remembered[name, keep] = found
+        return found
+
+    def _blocks(self, name: str, keep: Keep | None) -> list[np.ndarray]:
+        """The rows in a few large parts: many small ones would tear holes into the memory."""
+        dtype = chunks.stored_dtype(schema.RECORD_BY_NAME[name])
+        parts = [np.zeros(0, dtype)]
+        blocks, size, pending = [], 0, 0
+        for _, rows in self.parts(name):
+            parts.append(rows if keep is None else rows[keep(rows)])
+            size, pending = size + parts[-1].nbytes, pending + parts[-1].nbytes
+            if pending > BLOCK_BYTES:
+                blocks.append(np.concatenate(parts, dtype=dtype))
+                parts, pending = [], 0
+            if size > MAX_RECORD_BYTES:
+                raise WhowokeError(
+                    f"{self.path} has more than {MAX_RECORD_BYTES >> 30} GiB of {name} records",
+                    "record for a shorter time",
+                )
+        return [*blocks, np.concatenate([np.zeros(0, dtype), *parts], dtype=dtype)]
+
+    def parts(self, *names: str) -> Iterator[tuple[str, np.ndarray]]:
+        """Rows of record kinds, a chunk at a time, in the order of the file: nearly that of time.
+
+        Each part comes with its kind's name.
+        """
+        kinds = [schema.RECORD_BY_NAME[name].kind for name in names]
+        found = ([(at, kind) for at in self._chunks.get(kind, ())] for kind in kinds)
+        for offset, kind in heapq.merge(*found):
+            record = schema.RECORD_BY_KIND[kind]
+            try:
+                rows = chunks.decode_rows(record, self._read(offset))
+            except ChunkError as err:
+                self._note(f"{record.name} records at byte {offset} are skipped: {err}")
+                continue
+            yield record.name, rows
 
     def logs(self) -> Iterator[bytes]:
         """Whole lines of the logs that were followed, a part at a time."""
         total = 0
-        for offset, header in self._logs:
-            total += header.raw_length
+        for offset in self._logs:
             try:
+                lines = self._read(offset)
+                total += len(lines)
                 if total > MAX_LOG_BYTES:
                     raise ChunkError(f"more than {MAX_LOG_BYTES >> 20} MiB of logs")
-                yield self._read(offset, header)
+                yield lines
             except ChunkError as err:
                 self._note(f"log lines at byte {offset} are skipped: {err}")
 
@@ -141,7 +180,7 @@ class Capture:
             header = self._header(offset)
             if header is None:
                 break
-            payload_offset = offset + chunks.CHUNK_HEADER.size
+            payload_offset = offset + HEADER_BYTES
             payload = os.pread(self._fd, header.length, payload_offset)
             if len(payload) < header.length:
                 break
@@ -149,9 +188,9 @@ class Capture:
                 self._note(f"damaged at byte {offset}: nothing behind it is read")
                 break
             if header.kind == Kind.RECORDS:
-                self._index(offset, payload_offset, header)
+                self._index(offset, header)
             elif header.kind == Kind.LOGS:
-                self._logs.append((payload_offset, header))
+                self._logs.append(offset)
             else:
                 text_bytes += header.raw_length
                 self._take(offset, header, payload, text_bytes)
@@ -159,8 +198,8 @@ class Capture:
         return offset
 
     def _header(self, offset: int) -> ChunkHeader | None:
-        data = os.pread(self._fd, chunks.CHUNK_HEADER.size, offset)
-        if len(data) < chunks.CHUNK_HEADER.size:
+        data = os.pread(self._fd, HEADER_BYTES, offset)
+        if len(data) < HEADER_BYTES:
             return None
         header = ChunkHeader._make(chunks.CHUNK_HEADER.unpack(data))
         # zstd adds a little to what it cannot make smaller.
@@ -169,9 +208,9 @@ class Capture:
             return None
         return header
 
-    def _index(self, offset: int, payload_offset: int, header: ChunkHeader) -> None:
+    def _index(self, offset: int, header: ChunkHeader) -> None:
         if header.detail in schema.RECORD_BY_KIND:
-            self._chunks.setdefault(header.detail, []).append((payload_offset, header))
+            self._chunks.setdefault(header.detail, array("Q")).append(offset)
         else:
             self._note(f"records of an unknown kind {header.detail} at byte {offset} are skipped")
 
@@ -198,9 +237,11 @@ class Capture:
         except ChunkError as err:
             self._note(f"chunk at byte {offset} is skipped: {err}")
 
-    def _read(self, offset: int, header: ChunkHeader) -> bytes:
-        payload = os.pread(self._fd, header.length, offset)
-        if len(payload) < header.length or not chunks.is_intact(header, payload):
+    def _read(self, offset: int) -> bytes:
+        """What the chunk holds that begins there."""
+        header = self._header(offset)
+        payload = os.pread(self._fd, header.length, offset + HEADER_BYTES) if header else b""
+        if not header or len(payload) < header.length or not chunks.is_intact(header, payload):
             raise ChunkError("the file has changed since it was opened")
         return chunks.unpack(header, payload)
 

@@ -19,7 +19,14 @@ from whowoke.analysis.capture.chunks import Frame, Kind, Loss
 from whowoke.analysis.errors import PermissionDeniedError, UsageError, WhowokeError
 
 ROWS_PER_CHUNK = 32768
-FLUSH_AGE_S = 1.0
+# A long recording of a quiet process would be millions of chunks of a few rows: of 24 hours 1.0 M,
+# and 346 MB. What a crash loses at most is a hundredth of the recording, and never more than 10 s.
+MIN_AGE_S, MAX_AGE_S, AGE_SHARE = 1.0, 10.0, 0.01
+
+
+def flush_age_s(recorded_s: float) -> float:
+    """How long rows may be gathered, by how long the recording lasts already."""
+    return min(max(MIN_AGE_S, AGE_SHARE * recorded_s), MAX_AGE_S)
 
 
 def sudo_owner() -> tuple[int, int] | None:
@@ -34,10 +41,10 @@ def sudo_owner() -> tuple[int, int] | None:
 class CaptureWriter:
     """Writes a new capture, mode 0600, each chunk with one write.
 
-    Rows are gathered for ``FLUSH_AGE_S`` seconds or ``ROWS_PER_CHUNK`` rows a kind, whichever
-    comes first; all else is written at once. So write strings, stacks and symbols before the rows
-    that need them. With ``force`` the old file stays until the first rows are written. Leaving the
-    ``with`` block by an exception leaves out the end mark, and the file if it has no rows.
+    Rows are gathered for ``flush_age_s`` or ``ROWS_PER_CHUNK`` rows a kind, whichever comes first;
+    all else is written at once. So write strings, stacks and symbols before the rows that need
+    them. With ``force`` the old file stays until the first rows are written. Leaving the ``with``
+    block by an exception leaves out the end mark, and the file if it has no rows.
 
     Raises UsageError where the file exists (without ``force``) or cannot be made there,
     PermissionDeniedError, and WhowokeError where a write fails, a full disk for one; the file then
@@ -50,6 +57,7 @@ class CaptureWriter:
         self.path = Path(path)
         self._compressor = zstandard.ZstdCompressor(level=3)
         self._pending: dict[int, list[np.ndarray]] = {}
+        self._began = time.monotonic()
         self._oldest: float | None = None
         self._end = 0
         self._failed = False
@@ -119,10 +127,17 @@ class CaptureWriter:
             pending.append(rows[start : start + ROWS_PER_CHUNK].copy())
             if sum(len(part) for part in pending) >= ROWS_PER_CHUNK:
                 self._flush_kind(record.kind)
+        self._oldest = time.monotonic() if self._oldest is None else self._oldest
+        self.flush_old()
+
+    def flush_old(self) -> None:
+        """Write the rows gathered so far if they were long enough."""
         now = time.monotonic()
-        self._oldest = now if self._oldest is None else self._oldest
-        if now - self._oldest >= FLUSH_AGE_S:
+        if self._oldest is not None and now - self._oldest >= self._flush_age_s(now - self._began):
             self.flush()
+
+    def _flush_age_s(self, recorded_s: float) -> float:
+        return flush_age_s(recorded_s)
 
     def flush(self) -> None:
         """Write the rows gathered so far."""
@@ -140,14 +155,14 @@ class CaptureWriter:
                 self._chunk(Kind.END, b"")
                 os.fsync(self._fd)
         except OSError as err:
-            raise _write_error(self.path, err) from None
+            raise write_error(self.path, err) from None
         finally:
             self._close()
 
     def _create(self, force: bool, owner: tuple[int, int] | None) -> int:
         if force and self.path.exists() and not self.path.is_file():
             raise FileExistsError(errno.EEXIST, "not a file")
-        fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fd = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             if owner is not None:
                 os.fchown(fd, *owner)
@@ -188,7 +203,7 @@ class CaptureWriter:
         except OSError as err:
             self._failed = True
             os.ftruncate(self._fd, self._end)
-            raise _write_error(self.path, err) from None
+            raise write_error(self.path, err) from None
         self._end += written
         self._has_rows |= kind == Kind.RECORDS
 
@@ -206,10 +221,11 @@ def _create_error(path: Path, err: OSError) -> WhowokeError:
         return PermissionDeniedError(
             f"no permission to write {path}", "use -o with a folder that you may write to"
         )
-    return _write_error(path, err)
+    return write_error(path, err)
 
 
-def _write_error(path: Path, err: OSError) -> WhowokeError:
+def write_error(path: Path, err: OSError) -> WhowokeError:
+    """Why a file takes no more."""
     return WhowokeError(
         f"cannot write {path}: {err.strerror}",
         "what was written before can be read; make room, or use -o on another disk",

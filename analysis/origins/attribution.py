@@ -8,7 +8,7 @@ import pandas as pd
 
 from whowoke.analysis.origins.sightings import Sightings, declared
 from whowoke.analysis.queueing.delays import Delays
-from whowoke.analysis.queueing.queues import Add, Ready, Reconcile
+from whowoke.analysis.queueing.queues import Add, Reconcile
 from whowoke.analysis.queueing.reconciles import Operations
 from whowoke.analysis.queueing.served import Served
 from whowoke.analysis.queueing.watches import Watches
@@ -25,15 +25,23 @@ LISTING, RESYNC = "informer.relist", "informer.resync"
 BY_OTHERS = ("queue", "served")
 
 
-@dataclass
+@dataclass(slots=True)
 class Seen:
-    """One wake-up as the rules see it: ``begun`` are its causes, ``answered`` whose requests."""
+    """One wake-up as the rules see it: ``begun`` are its causes, ``answered`` whose requests.
+
+    Wake-ups that are alike share one: it isn't changed once it is decided.
+    """
 
     rule: Rule | None
     place: Place
     begun: list[Cause] = field(default_factory=list)
     answered: list[int | None] = field(default_factory=list)
     evidence: str = "none"
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """All of it."""
+        return id(self.rule), self.place, tuple(self.begun), tuple(self.answered), self.evidence
 
     @property
     def has_own_place(self) -> bool:
@@ -60,7 +68,8 @@ class Attribution:
         self.served = Served(capture, rules, chains, wakeups)
         self.sightings = Sightings(wakeups, code, rules, self.watches.type_of, peers)
         self._delays = Delays(operations.queues.adds)
-        self._seen: dict[int, Seen] = {}
+        self._seen: list[Seen | None] = [None] * len(wakeups)
+        self._alike: dict[tuple[object, ...], Seen] = {}
         self._adds: dict[int, list[Cause]] = {}
         self._resync_by_goid: dict[int, Cause] = {}
 
@@ -68,14 +77,16 @@ class Attribution:
 
     def seen(self, number: int) -> Seen:
         """What one wake-up is, without the controllers that it led to."""
-        if number not in self._seen:
+        seen = self._seen[number]
+        if seen is None:
             seen = Seen(*self.sightings.classify(number))
             seen.answered = self._answered(number)
             # Records that make no sense may ask for this one again: they find it undecided.
             self._seen[number] = seen
             self._decide(number, seen)
             self._before(number, seen)
-        return self._seen[number]
+            self._seen[number] = seen = self._alike.setdefault(seen.key, seen)
+        return seen
 
     def _answered(self, number: int) -> list[int | None]:
         """Whose requests a wake-up answers; the end of a request alone, if it is not a watch's."""
@@ -122,7 +133,7 @@ class Attribution:
 
     def _waiting(self, number: int) -> Place:
         """Where the operator's goroutine waited that a wake-up made runnable in the end."""
-        for stack, start, _ in self._readied(number):
+        for stack, start, _ in self.chains.readied(number):
             if own := self.code.owned_by("operator", self.code.stack(stack, start)):
                 return place(own, "waiting")
         return NOWHERE
@@ -132,7 +143,7 @@ class Attribution:
         if None in seen.answered and not self._is_blind(number):
             rule = self.rules.event("answer_before")
             subject = self.sightings.peer(number)
-            seen.begun.append(Cause(rule.origin, rule.cause, subject, "", *seen.place))
+            seen.begun = [*seen.begun, Cause(rule.origin, rule.cause, subject, "", *seen.place)]
             seen.answered = [a for a in seen.answered if a is not None]
 
     def _of_armer(self, number: int) -> list[Cause]:
@@ -148,7 +159,7 @@ class Attribution:
         own_function = self.sightings.rows[number]["function"]
         if self._is_blind(number) or not (own_function or self.sightings.is_relay(number)):
             return []
-        stacks = {self.code.stack(*key[:2]) for key in self._readied(number)}
+        stacks = {self.code.stack(*key[:2]) for key in self.chains.readied(number)}
         # A connection's own goroutines hear of every deadline and tell nothing of whose it was.
         told = [stack for stack in stacks if self.code.outside_std(stack)]
         found = {self.sightings.by_stack(number, stack) for stack in told}
@@ -163,18 +174,11 @@ class Attribution:
         activation = self.chains.direct.get(number)
         return activation is not None and self.chains.is_blind(activation)
 
-    def _readied(self, number: int) -> list[tuple[int, int, int]]:
-        activation = self.chains.direct.get(number)
-        return activation.readied if activation else []
-
     # ------------------------------------------------------------ delayed items
 
     def _due_items(self, number: int) -> list[Cause]:
         activation = self.chains.direct.get(number)
-        readies: list[Ready] = []
-        if activation is not None:
-            span = (activation.goid, activation.start_ns, activation.end_ns)
-            readies = self.operations.readied_by(*span)
+        readies = self.operations.readied_by(*activation[:3]) if activation else []
         if not readies:
             return self._absorbed(number)
         causes: list[Cause] = []
@@ -276,11 +280,9 @@ class Attribution:
     def _resyncs(self) -> tuple[list[int], list[Cause]]:
         rule = self.rules.event("informer_resync")
         times, causes = [], []
-        for number, row in enumerate(self.sightings.rows):
-            found = self.sightings.classify(number)[0]
-            if found is not None and (found.origin, found.cause) == (rule.origin, rule.cause):
-                times.append(row["ts_ns"])
-                causes.append(self.seen(number).begun[0])
+        for number in self.sightings.of_cause(rule.origin, rule.cause):
+            times.append(self.sightings.rows[number]["ts_ns"])
+            causes.append(self.seen(number).begun[0])
         return times, causes
 
     def _latest_resync(self, ts_ns: int) -> Cause | None:

@@ -5,6 +5,7 @@ from functools import cached_property
 from signal import Signals
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from whowoke.analysis.rules.causes import Fire, Rule, Rules, locate
@@ -13,14 +14,43 @@ from whowoke.analysis.rules.frames import (
     CaptureLike,
     Code,
     Place,
+    Rows,
     Stack,
     matches_any,
     package,
     plain_name,
 )
+from whowoke.analysis.rules.lookup import codes
 from whowoke.analysis.waking.peers import Peers
 
-Row = dict[Any, Any]
+# Wake-ups that agree in these, come from the same line and fall under the same rule.
+TELLING = (
+    "kind", "callback", "function", "parked_stack", "start", "armed_stack", "period_ns",
+)  # fmt: skip
+
+
+class Row:
+    """One row of a ``Table``."""
+
+    __slots__ = ("_columns", "_number")
+
+    def __init__(self, columns: dict[str, Rows], number: int) -> None:
+        self._columns, self._number = columns, number
+
+    def __getitem__(self, name: str) -> Any:
+        """A value, as a plain number or text."""
+        return self._columns[name].item(self._number)
+
+
+class Table:
+    """A frame by rows, which are made when they are asked for: a day has hundreds of thousands."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.columns: dict[str, Rows] = {str(name): frame[name].to_numpy() for name in frame}
+
+    def __getitem__(self, number: int) -> Row:
+        """One row."""
+        return Row(self.columns, number)
 
 
 def tickers(wakeups: pd.DataFrame) -> frozenset[int]:
@@ -34,6 +64,15 @@ def tickers(wakeups: pd.DataFrame) -> frozenset[int]:
     sites = ["goid", "callback", "function", "parked_stack", "start", "armed_stack"]
     alone = periodic.groupby(sites)["timer"].transform("nunique") == 1
     return frozenset(periodic.index[came_back | (alone & (periodic["goid"] != 0))].tolist())
+
+
+def _inbound(wakeups: pd.DataFrame, peers: Peers) -> Rows:
+    """Wake-ups of connections that somebody else opened."""
+    found = np.zeros(len(wakeups), bool)
+    rows = np.flatnonzero((wakeups["kind"] == "descriptor").to_numpy(bool))
+    fds, times = (wakeups[name].to_numpy()[rows].tolist() for name in ("fd", "ts_ns"))
+    found[rows] = [peers.is_inbound(fd, ts) for fd, ts in zip(fds, times, strict=True)]
+    return found
 
 
 def declared(capture: CaptureLike) -> Place:
@@ -69,21 +108,34 @@ class Sightings:
         informer_type: Callable[[int], str],
         peers: Peers,
     ) -> None:
-        self.rows: list[Row] = wakeups.to_dict("records")
+        self.rows = Table(wakeups)
         self._code, self._rules, self._informer_type = code, rules, informer_type
         self._peers = peers
-        self._tickers = tickers(wakeups)
-        self._classes: dict[tuple[object, ...], tuple[Rule | None, Place]] = {}
+        self._tickers = np.zeros(len(wakeups), bool)
+        self._tickers[list(tickers(wakeups))] = True
+        self._inbound = _inbound(wakeups, peers)
+        alike = codes(*(wakeups[name].to_numpy() for name in TELLING), self._tickers, self._inbound)
+        self._class_of: list[int] = alike.tolist()
+        _, self._first = np.unique(alike, return_index=True)
+        self._classes: list[tuple[Rule | None, Place] | None] = [None] * len(self._first)
 
     def classify(self, number: int) -> tuple[Rule | None, Place]:
-        """The rule for a wake-up and its own line of code."""
-        row, ticker = self.rows[number], number in self._tickers
-        inbound = row["kind"] == "descriptor" and self._peers.is_inbound(row["fd"], row["ts_ns"])
-        columns = ("kind", "callback", "function", "parked_stack", "start", "armed_stack")
-        key = (*(row[name] for name in columns), row["period_ns"], ticker, inbound)
-        if key not in self._classes:
-            self._classes[key] = self._classify(row, ticker, inbound)
-        return self._classes[key]
+        """The rule for a wake-up and its own line of code: the same for all that look alike."""
+        index = self._class_of[number]
+        found = self._classes[index]
+        if found is None:
+            ticker, inbound = bool(self._tickers[number]), bool(self._inbound[number])
+            found = self._classes[index] = self._classify(self.rows[number], ticker, inbound)
+        return found
+
+    def of_cause(self, origin: str, cause: str) -> list[int]:
+        """The wake-ups whose rule is about that cause."""
+        wanted = np.zeros(len(self._first), bool)
+        for index, number in enumerate(self._first.tolist()):
+            rule, _ = self.classify(number)
+            wanted[index] = rule is not None and (rule.origin, rule.cause) == (origin, cause)
+        found: list[int] = np.flatnonzero(wanted[np.array(self._class_of, np.int64)]).tolist()
+        return found
 
     def _classify(self, row: Row, ticker: bool, inbound: bool) -> tuple[Rule | None, Place]:
         code = self._code
@@ -110,7 +162,7 @@ class Sightings:
 
     def by_stack(self, number: int, stack: Stack) -> tuple[Rule | None, Place]:
         """The rule for a timer as if the goroutine with this stack waited for it."""
-        row, ticker = self.rows[number], number in self._tickers
+        row, ticker = self.rows[number], bool(self._tickers[number])
         callback = self._code.function_name(row["callback"])
         fire = Fire("timer", callback, "", stack, (), row["period_ns"], ticker)
         rule = self._rules.first(fire, self._code)
@@ -167,7 +219,8 @@ class Sightings:
     def _armed(self) -> dict[tuple[object, ...], set[Place]]:
         """Lines that set the timers on which goroutines wait, by where they wait."""
         places: dict[tuple[object, ...], set[Place]] = {}
-        for number, row in enumerate(self.rows):
+        for number in self._first.tolist():
+            row = self.rows[number]
             if row["kind"] == "timer" and row["parked_stack"]:
                 rule, own = self.classify(number)
                 if rule is not None and own.kind == "armed":

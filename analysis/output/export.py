@@ -1,102 +1,55 @@
-"""Tables to files. A format is one entry in ``EXPORTERS``; all have the same names and columns."""
+"""Captures to files. A format is one file of this folder and one entry in ``EXPORTERS``."""
 
 import os
-import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from whowoke.analysis.errors import PermissionDeniedError, UsageError, WhowokeError
-from whowoke.analysis.tables.columns import BOOL, TABLES, TIME, Table
-from whowoke.analysis.tables.shape import conform, empty
+from whowoke.analysis.output.csvtables import CSV
+from whowoke.analysis.output.exporter import WEIGHTS, Exporter, Source
+from whowoke.analysis.output.folded import FOLDED
+from whowoke.analysis.output.ndjson import NDJSON
+from whowoke.analysis.output.parquet import PARQUET
+from whowoke.analysis.output.perfetto import PERFETTO
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-@dataclass(frozen=True)
-class Exporter:
-    """One format: ``targets`` names the files it makes for a path, ``write`` makes them.
-
-    ``targets`` raises UsageError where the path is of the wrong kind.
-    """
-
-    targets: Callable[[Path], list[Path]]
-    write: Callable[[Mapping[str, "pd.DataFrame"], Path], None]
+EXPORTERS = {
+    "csv": CSV,
+    "parquet": PARQUET,
+    "ndjson": NDJSON,
+    "perfetto": PERFETTO,
+    "folded": FOLDED,
+}
 
 
-def check(format_name: str, path: Path, force: bool) -> Exporter:
-    """The format, before any work is done: UsageError as ``export`` has it."""
+def check(format_name: str, path: Path, force: bool, weight: str = WEIGHTS[0]) -> Exporter:
+    """The format, before any work is done: errors as ``export`` has them."""
     exporter = EXPORTERS.get(format_name)
     if exporter is None:
         raise UsageError(
-            f"there is no format {format_name!r}", f"formats are: {', '.join(sorted(EXPORTERS))}"
+            f"there is no format {format_name!r}", f"formats are: {', '.join(EXPORTERS)}"
         )
+    if weight not in WEIGHTS:
+        raise UsageError(f"there is no weight {weight!r}", f"weights are: {', '.join(WEIGHTS)}")
+    if weight != WEIGHTS[0] and exporter is not FOLDED:
+        raise UsageError(f"{format_name} has no weights", "--weight is for: --format folded")
     there = [target for target in exporter.targets(path) if os.path.lexists(target)]
     if there and not force:
         raise UsageError(f"{there[0]} exists", "choose another -o, or replace it with --force")
+    exporter.check_modules()
     return exporter
 
 
-def export(
-    tables: Mapping[str, "pd.DataFrame"], format_name: str, path: Path, force: bool = False
-) -> list[Path]:
-    """Write every table in a format to ``path`` and return the files that were made.
+def export(source: Source, format_name: str, path: Path, force: bool = False) -> list[Path]:
+    """Write a format to ``path`` and return the files that were made.
 
-    A table that isn't there is written empty. Raises UsageError for an unknown format or where
-    something is there already (without ``force``), and WhowokeError where it cannot be written.
+    Raises UsageError for an unknown format or where something is there already (without ``force``),
+    UnsupportedError where a package is missing, WhowokeError where it cannot be written.
     """
-    exporter = check(format_name, path, force)
-    whole = {
-        table.name: conform(table, tables[table.name]) if table.name in tables else empty(table)
-        for table in TABLES
-    }
+    exporter = check(format_name, path, force, source.weight)
     try:
-        exporter.write(whole, path)
+        exporter.write(source, path)
     except OSError as err:
         raise _error(path, err) from None
     return exporter.targets(path)
-
-
-def write_csv(tables: Mapping[str, "pd.DataFrame"], path: Path) -> None:
-    """A folder with ``TABLE.csv`` for each table, UTF-8, an empty value is not known.
-
-    Times are RFC 3339 with nanoseconds, flags ``true`` or ``false``. Each file is replaced by a
-    whole new one; what else is in the folder stays.
-    """
-    path.mkdir(parents=True, exist_ok=True)
-    for table, target in zip(TABLES, _csv_targets(path), strict=True):
-        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        try:
-            with partial.open("x", encoding="utf-8", newline="") as file:
-                _as_text(table, tables[table.name]).to_csv(file, index=False, lineterminator="\n")
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-
-
-def _csv_targets(path: Path) -> list[Path]:
-    if os.path.lexists(path) and not path.is_dir():
-        raise UsageError(f"{path} exists and is not a folder", "csv needs a folder: choose another")
-    return [path / f"{table.name}.csv" for table in TABLES]
-
-
-EXPORTERS = {"csv": Exporter(_csv_targets, write_csv)}
-
-
-def _as_text(table: Table, frame: "pd.DataFrame") -> "pd.DataFrame":
-    frame = frame.copy(deep=False)
-    for name, dtype in table.dtypes.items():
-        if dtype == TIME:
-            plain = frame[name].dt.tz_localize(None).to_numpy("datetime64[ns]")
-            texts = np.char.add(np.datetime_as_string(plain, unit="ns"), "Z")
-            frame[name] = np.where(np.isnat(plain), "", texts)
-        elif dtype == BOOL:
-            frame[name] = frame[name].map({True: "true", False: "false"}).astype("object")
-    return frame
 
 
 def _error(path: Path, err: OSError) -> WhowokeError:

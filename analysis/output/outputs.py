@@ -1,6 +1,6 @@
 """The output tables of an analysed capture, with the columns of ``columns.py``."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from whowoke.analysis.rules.causes import Cause
 from whowoke.analysis.rules.frames import CaptureLike
 from whowoke.analysis.tables.columns import INT, TEXT
 from whowoke.analysis.tables.nullable import ids, integers, nullable, unless_missing
-from whowoke.analysis.tables.shape import TABLE_BY_NAME, conform, utc_times
-from whowoke.analysis.waking.calls import syscalls
+from whowoke.analysis.tables.shape import TABLE_BY_NAME, TABLES, conform, utc_times
+from whowoke.analysis.waking.lossy import COUNTED_NS
 from whowoke.analysis.waking.threads import episode_at
 
 QueueEvent = Add | Ready | Get | Done
@@ -27,21 +27,21 @@ def analyse(capture: CaptureLike) -> dict[str, pd.DataFrame]:
 
 def tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
     """All tables by name."""
-    frames = {
-        "wakeups": wakeup_rows(analysis),
-        "thread_wakeups": thread_rows(analysis),
-        "syscalls": syscalls(analysis.capture, analysis.peers),
-        "episodes": episode_rows(analysis),
-        "queue": queue_rows(analysis),
-        "reconciles": reconcile_rows(analysis),
-        "requests": analysis.requests,
-        "checks": analysis.checks.table,
-        "ideals": analysis.ideal_rows,
-        "causes": analysis.causes,
-        "stacks": stack_rows(analysis),
-        "losses": analysis.capture.losses,
-    }
-    return {name: _conformed(name, frame) for name, frame in frames.items()}
+    return {table.name: table_of(analysis, table.name) for table in TABLES}
+
+
+def table_of(analysis: Analysis, name: str) -> pd.DataFrame:
+    """One table: of rows with a time those that begin in the window, with the ids they always have.
+
+    The rows of ``checks``, ``ideals`` and ``causes`` are counts of what is in the window.
+    """
+    frame = _conformed(name, BUILDERS[name](analysis))
+    begins = BEGINS.get(name)
+    if begins is None or not analysis.window.limited:
+        return frame
+    late_ns = COUNTED_NS if name == "losses" else 0
+    inside = analysis.window.holds(frame[begins], late_ns)
+    return frame[inside].reset_index(drop=True)
 
 
 def _conformed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -83,7 +83,7 @@ def wakeup_rows(analysis: Analysis) -> pd.DataFrame:
     frame["time"] = utc_times(frame["ts_ns"], analysis.capture.metadata)
     frame["episode_id"] = ids(analysis.episode_of)
     frame["kind"] = base["kind"]
-    frame["woke_process"] = _woke_process(analysis)
+    frame["woke_process"] = pd.array(analysis.woke_process, "boolean")
     frame["continuation_of"] = integers(None if n is None else n + 1 for n in named.continues)
     pairs = [list({(c.origin, c.cause): c for c in causes}.values()) for causes in named.wakeups]
     for column in ("origin", "cause"):
@@ -116,16 +116,6 @@ def _add_timing(analysis: Analysis, frame: pd.DataFrame, armed: list[bool]) -> N
     frame["tid"] = base["tid"].astype(np.int64)
     stacks = np.where(armed, base["armed_stack"], base["parked_stack"]).tolist()
     frame["stack_id"] = integers(analysis.stack_ids.get(s) for s in stacks)
-
-
-def _woke_process(analysis: Analysis) -> pd.Series:
-    """The first wake-up of each episode that ended an idle time; empty without thread records."""
-    episode = pd.Series(analysis.episode_of)
-    ended_idle = analysis.spans["idle_before_ns"].notna().to_numpy(bool)
-    if not len(ended_idle):
-        return pd.Series(pd.NA, index=episode.index, dtype="boolean")
-    first = ~episode.duplicated() & (episode >= 0)
-    return first & pd.Series(ended_idle[np.maximum(analysis.episode_of, 0)])
 
 
 def thread_rows(analysis: Analysis) -> pd.DataFrame:
@@ -241,3 +231,30 @@ def stack_rows(analysis: Analysis) -> pd.DataFrame:
         for depth, frame in enumerate(analysis.code.stack(value))
     ]
     return pd.DataFrame(rows, columns=["stack_id", "depth", "function", "location"])
+
+
+BUILDERS: dict[str, Callable[[Analysis], pd.DataFrame]] = {
+    "wakeups": wakeup_rows,
+    "thread_wakeups": thread_rows,
+    "syscalls": lambda analysis: analysis.calls,
+    "episodes": episode_rows,
+    "queue": queue_rows,
+    "reconciles": reconcile_rows,
+    "requests": lambda analysis: analysis.requests,
+    "checks": lambda analysis: analysis.checks.table,
+    "ideals": lambda analysis: analysis.ideal_rows,
+    "causes": lambda analysis: analysis.causes,
+    "stacks": stack_rows,
+    "losses": lambda analysis: analysis.capture.losses,
+}
+# When a row begins, in the tables whose rows have a time.
+BEGINS = {
+    "wakeups": "ts_ns",
+    "thread_wakeups": "ts_ns",
+    "syscalls": "ts_ns",
+    "episodes": "start_ns",
+    "queue": "ts_ns",
+    "reconciles": "start_ns",
+    "requests": "ts_ns",
+    "losses": "ts_ns",
+}

@@ -16,7 +16,7 @@ RACE_NS = 5_000_000
 FLUSH_NS = 1_000_000_000
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Add:
     """One item handed to a queue. ``due_ns`` of a rate-limited one is known once it is ready.
 
@@ -39,7 +39,7 @@ class Add:
     return_pc: int = 0
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Ready:
     """An item became ready: ``adds`` made it so, ``delayed`` are those whose delay was over.
 
@@ -55,7 +55,7 @@ class Ready:
     before: bool = False
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Get:
     """An item was handed out, with all the adds that it stands for."""
 
@@ -78,7 +78,7 @@ class Get:
         return [a for a in self.consumed if a.due_ns is not None and a.due_ns <= self.ts_ns]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Done:
     """A worker is done with an item."""
 
@@ -89,7 +89,7 @@ class Done:
     get: Get | None = None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Reconcile:
     """One run of Reconcile; ``get`` is None if its item was handed out before the recording."""
 
@@ -116,7 +116,7 @@ class Reconcile:
         return self.get.triggers() if self.get else []
 
 
-@dataclass
+@dataclass(slots=True)
 class _Item:
     pending: list[Add] = field(default_factory=list)
     last_get: Get | None = None

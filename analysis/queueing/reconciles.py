@@ -3,12 +3,18 @@
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from whowoke.analysis.queueing.queues import Add, Done, Get, Key, Queues, Ready, Reconcile
-from whowoke.analysis.queueing.whichqueue import QueueNames, classic_sites, name_queues
+from whowoke.analysis.queueing.whichqueue import (
+    Event,
+    QueueNames,
+    Row,
+    as_rows,
+    classic_sites,
+    name_queues,
+)
 from whowoke.analysis.rules.causes import Rules
 from whowoke.analysis.rules.frames import CaptureLike, Code, matches_any
 
@@ -94,11 +100,13 @@ class _Replay:
         self._classic = classic
         self._goroutines: dict[int, _Goroutine] = {}
         self._callers: dict[int, str] = {}
+        self._keys: dict[Key, Key] = {}
 
-    def _key(self, row: dict[str, Any]) -> Key:
-        return (row["queue"], row["namespace"], row["object_name"])
+    def _key(self, row: Row) -> Key:
+        key = (row["queue"], row["namespace"], row["object_name"])
+        return self._keys.setdefault(key, key)
 
-    def begin(self, events: Iterable[tuple[int, str, dict[str, Any]]]) -> None:
+    def begin(self, events: Iterable[Event]) -> None:
         """Find what plain workers were at work on when the recording began: done, but never got."""
         seen = set()
         for _, name, row in events:
@@ -108,28 +116,28 @@ class _Replay:
                 if name == "queue_done":
                     self._goroutines[row["goid"]] = _Goroutine(plain_key=self._key(row))
 
-    def handle(self, name: str, row: dict[str, Any]) -> None:
+    def handle(self, name: str, row: Row) -> None:
         """One record, in the order of time."""
         goroutine = self._goroutines.setdefault(row["goid"], _Goroutine())
         getattr(self, f"_{name}")(row, goroutine)
 
-    def _reconcile_start(self, row: dict[str, Any], goroutine: _Goroutine) -> None:
+    def _reconcile_start(self, row: Row, goroutine: _Goroutine) -> None:
         self._start(row, self._strings.get(row["controller"], ""), plain=False)
 
-    def _start(self, row: dict[str, Any], controller: str, *, plain: bool) -> None:
+    def _start(self, row: Row, controller: str, *, plain: bool) -> None:
         reconcile = Reconcile(row["ts_ns"], row["goid"], self._key(row), controller)
         self.queues.start(reconcile)
         self.reconciles.append(reconcile)
         plain_key = reconcile.key if plain else None
         self._goroutines[row["goid"]] = _Goroutine(running=reconcile, plain_key=plain_key)
 
-    def _reconcile_return(self, row: dict[str, Any], goroutine: _Goroutine) -> None:
+    def _reconcile_return(self, row: Row, goroutine: _Goroutine) -> None:
         # Of nested Reconciles the innermost with the result decided, the outer ones passed it on.
         values = (row["requeue"], row["requeue_after_ns"], row["error"])
         if not goroutine.return_pc or goroutine.return_values != values:
             goroutine.return_pc, goroutine.return_values = row["pc"], values
 
-    def _reconcile_result(self, row: dict[str, Any], goroutine: _Goroutine) -> None:
+    def _reconcile_result(self, row: Row, goroutine: _Goroutine) -> None:
         # The order in which controller-runtime looks at them.
         if row["error"]:
             result = "error"
@@ -144,14 +152,14 @@ class _Replay:
             reconcile.return_pc = goroutine.return_pc
         goroutine.running, goroutine.finished, goroutine.result = None, reconcile, result
 
-    def _informer_event(self, row: dict[str, Any], goroutine: _Goroutine) -> None:
+    def _informer_event(self, row: Row, goroutine: _Goroutine) -> None:
         if row["old"] and row["old"] == row["new"]:
             goroutine.informer = "informer_resync"
         else:
             goroutine.informer = "informer_initial" if row["initial"] else "informer_change"
         goroutine.informer_ns = row["ts_ns"]
 
-    def _queue_add(self, row: dict[str, Any], goroutine: _Goroutine) -> None:
+    def _queue_add(self, row: Row, goroutine: _Goroutine) -> None:
         add = Add(
             ts_ns=row["ts_ns"],
             goid=row["goid"],
@@ -217,15 +225,15 @@ class _Replay:
         frames = [frame.function for frame in self._code.stack(stack_id)]
         return "handler" if any(matches_any(table["handlers"], name) for name in frames) else ""
 
-    def _queue_ready(self, row: dict[str, Any], goroutine: _Goroutine) -> None:
+    def _queue_ready(self, row: Row, goroutine: _Goroutine) -> None:
         self.queues.ready(Ready(row["ts_ns"], row["goid"], row["tid"], self._key(row)))
 
-    def _queue_get(self, row: dict[str, Any], goroutine: _Goroutine) -> None:
+    def _queue_get(self, row: Row, goroutine: _Goroutine) -> None:
         self.queues.get(Get(row["ts_ns"], row["goid"], row["tid"], self._key(row)))
         if row["queue"] in self.names.plain:
             self._start(row, self.names.controllers[row["queue"]], plain=True)
 
-    def _queue_done(self, row: dict[str, Any], goroutine: _Goroutine) -> None:
+    def _queue_done(self, row: Row, goroutine: _Goroutine) -> None:
         self.queues.done(Done(row["ts_ns"], row["goid"], row["tid"], self._key(row)))
         if goroutine.plain_key == self._key(row):
             if reconcile := goroutine.running:
@@ -237,11 +245,9 @@ def replay(capture: CaptureLike, code: Code, rules: Rules) -> Operations:
     """Play the operator's records again in the order of time."""
     classic = classic_sites(capture)
     steps = _Replay(capture.strings, code, rules, classic)
-    events: list[tuple[int, str, dict[str, Any]]] = []
+    events: list[Event] = []
     for name in NAMES:
-        rows = capture.records(name)
-        columns = rows.dtype.names or ()
-        events += [(row[0], name, dict(zip(columns, row, strict=True))) for row in rows.tolist()]
+        events += [(row["ts_ns"], name, row) for row in as_rows(capture.records(name))]
     events.sort(key=lambda event: event[0])
     steps.names = name_queues(events, classic, capture.strings, steps.caller)
     steps.begin(events)

@@ -29,8 +29,7 @@ class Served:
         self, capture: CaptureLike, rules: Rules, chains: Chains, wakeups: pd.DataFrame
     ) -> None:
         self._chains = chains
-        self._woken: list[int] = wakeups["goid"].tolist()
-        self._times: list[int] = wakeups["ts_ns"].tolist()
+        self._woken, self._times = wakeups["goid"].to_numpy(), wakeups["ts_ns"].to_numpy()
         self._of_wakeup: dict[int, list[Request]] = {}
         self._of_goroutine: dict[int, list[Request]] = {}
         for request in _requests(capture, rules):
@@ -41,13 +40,12 @@ class Served:
         wakeup = self._chains.cause(request.goid, request.ts_ns)
         if wakeup is not None:
             self._of_wakeup.setdefault(wakeup, []).append(request)
-            goids |= {self._woken[wakeup], *self._readied(wakeup)}
+            goids |= {self._woken.item(wakeup), *self._readied(wakeup)}
         for goid in goids - {0}:
             self._of_goroutine.setdefault(goid, []).append(request)
 
     def _readied(self, wakeup: int) -> list[int]:
-        activation = self._chains.direct.get(wakeup)
-        return [goid for _, _, goid in activation.readied] if activation else []
+        return [goid for _, _, goid in self._chains.readied(wakeup)]
 
     def causes(self, wakeup: int) -> list[Cause]:
         """What was served by, before or after a wake-up of a connection; empty if it isn't known.
@@ -60,7 +58,7 @@ class Served:
     def _causes(self, wakeup: int, generations: int) -> Iterable[Cause]:
         if brought := self._of_wakeup.get(wakeup):
             return [request.cause for request in brought]
-        ts, goid = self._times[wakeup], self._woken[wakeup]
+        ts, goid = self._times.item(wakeup), self._woken.item(wakeup)
         children = [self._first(child, ts) for child in self._chains.children.get(wakeup, [])]
         if opened := [request.cause for request in children if request]:
             return opened

@@ -39,6 +39,7 @@ class Watches:
     ) -> None:
         self._rules, self._chains, self._strings = rules, chains, capture.strings
         self._code, self._resync_types = code, resync_types
+        self._is_of_stream: dict[tuple[int, int], bool] = {}
         self._of_wakeup: dict[int, list[Event]] = {}
         self._of_stream: dict[int, list[Event]] = {}
         self._of_key: dict[tuple[int, int], list[Event]] = {}
@@ -58,22 +59,25 @@ class Watches:
 
     # ------------------------------------------------------------ streams
 
-    def _readied(self, wakeup: int) -> list[tuple[int, int, int]]:
-        activation = self._chains.direct.get(wakeup)
-        return activation.readied if activation else []
-
     def streams(self, wakeup: int) -> list[int]:
         """The goroutines of watch streams that a wake-up made runnable."""
         return [
             goid
-            for stack, start, goid in self._readied(wakeup)
-            if self._rules.waits_for(self._code.stack(stack, start)) == "stream"
+            for stack, start, goid in self._chains.readied(wakeup)
+            if self._is_stream(stack, start)
         ]
+
+    def _is_stream(self, stack: int, start: int) -> bool:
+        if (stack, start) not in self._is_of_stream:
+            wait = self._rules.waits_for(self._code.stack(stack, start))
+            self._is_of_stream[stack, start] = wait == "stream"
+        return self._is_of_stream[stack, start]
 
     @cached_property
     def _place(self) -> Place:
         """Where watch streams wait."""
-        stacks = {key[:2] for number in self._chains.direct for key in self._readied(number)}
+        chains = self._chains
+        stacks = {key[:2] for keys in chains.direct.readied.values() for key in keys}
         frames = [frame for key in sorted(stacks) for frame in self._code.stack(*key)]
         for pattern in self._rules.waits["stream"]:
             for frame in frames:
@@ -90,8 +94,8 @@ class Watches:
         for goid, events in self._of_stream.items():
             found[goid] = {e.type_name for e in events if e.kind in (*CHANGES, "BOOKMARK")} - {""}
         streams = dict(found)
-        for goid, followed in self._chains.streams.items():
-            for stream in set(followed) - {0, goid}:
+        for goid, followed in self._chains.history.streams():
+            for stream in followed - {0, goid}:
                 found.setdefault(goid, set()).update(streams.get(stream, set()))
         return {goid: next(iter(types)) for goid, types in found.items() if len(types) == 1}
 

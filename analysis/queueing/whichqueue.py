@@ -6,13 +6,40 @@ hold a wrapper of its queue: the done that follows a reconcile names the queue i
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from whowoke.analysis.rules.frames import CaptureLike
+import numpy as np
 
-Row = dict[str, Any]
+from whowoke.analysis.rules.frames import CaptureLike, Rows
+
+
+class Row:
+    """A record of the operator; ``queue`` may be put into it, also where it has none."""
+
+    __slots__ = ("_columns", "_number")
+
+    def __init__(self, columns: dict[str, Rows], number: int) -> None:
+        self._columns, self._number = columns, number
+
+    def __getitem__(self, name: str) -> Any:
+        """A value of it."""
+        return self._columns[name].item(self._number)
+
+    def __setitem__(self, name: str, value: int) -> None:
+        self._columns[name][self._number] = value
+
+
+def as_rows(records: Rows) -> Iterator[Row]:
+    """Records one by one, without a copy of each."""
+    columns = {name: records[name] for name in records.dtype.names or ()}
+    columns["queue"] = (
+        columns["queue"].copy() if "queue" in columns else np.zeros_like(columns["goid"])
+    )
+    return (Row(columns, number) for number in range(len(records)))
+
+
 Event = tuple[int, str, Row]
 Item = tuple[int, int]
 

@@ -53,6 +53,21 @@ def distinct(causes: Iterable[Cause]) -> list[Cause]:
     return list(dict.fromkeys(causes))
 
 
+class Shared:
+    """Rows of causes, each once in a row; equal rows are one list: a day has few different ones."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[Cause, ...], list[Cause]] = {}
+
+    def row(self, causes: Iterable[Cause]) -> list[Cause]:
+        """The causes as a list that isn't to be changed."""
+        key = tuple(dict.fromkeys(causes))
+        found = self._rows.get(key)
+        if found is None:
+            found = self._rows[key] = list(key)
+        return found
+
+
 class Fire(NamedTuple):
     """What the kernel side saw of one wake-up, as far as the rules look at it."""
 

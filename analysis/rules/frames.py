@@ -1,6 +1,6 @@
 """Whose code a function is, and which line of a stack says most about it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -29,8 +29,11 @@ class CaptureLike(Protocol):
     def losses(self) -> pd.DataFrame:
         """``ts_ns``, ``kind``, ``count``, ``since_ns``."""
 
-    def records(self, name: str) -> np.ndarray:
-        """All records of a kind, sorted by ``ts_ns``."""
+    def records(self, name: str, keep: Callable[[Rows], Rows] | None = None) -> np.ndarray:
+        """All records of a kind, sorted by ``ts_ns``; only those for which ``keep`` is true."""
+
+    def parts(self, *names: str) -> Iterable[tuple[str, np.ndarray]]:
+        """Records of several kinds with their kind's name, part by part, nearly in order."""
 
     def logs(self) -> Iterable[bytes]:
         """What the followed logs said, whole lines."""

@@ -1,10 +1,12 @@
 """For each row the neighbour in time of another kind with the same goroutine, thread or timer."""
 
 import numpy as np
+import pandas as pd
 
 from whowoke.analysis.rules.frames import Rows
 
 MISSING = -1
+MAX_KEY = 1 << 62
 
 
 def last_before(codes: Rows, ts: Rows, other_codes: Rows, other_ts: Rows) -> Rows:
@@ -21,11 +23,17 @@ def _neighbour(codes: Rows, ts: Rows, other_codes: Rows, other_ts: Rows, later: 
     count = len(codes)
     if not count or not len(other_codes):
         return np.full(count, MISSING, np.int64)
-    _, code = np.unique(np.concatenate((codes, other_codes)), return_inverse=True)
+    code, distinct = pd.factorize(np.concatenate((codes, other_codes)))
     times = np.concatenate((ts, other_ts)).astype(np.int64)
-    # One number orders by code, then by time; ranks instead of times keep it within 64 bits.
-    _, rank = np.unique(times, return_inverse=True)
-    key = code.astype(np.int64) * len(times) + rank
+    # One number orders by code, then by time; if need be, ranks of times keep it within 64 bits.
+    first = int(times.min())
+    span = int(times.max()) - first + 1
+    if len(distinct) * span < MAX_KEY:
+        times = times - first
+    else:
+        _, times = np.unique(times, return_inverse=True)
+        span = len(times)
+    key = code * span + times
     mine, theirs = key[:count], key[count:]
     order = np.argsort(theirs, kind="stable")
     side: str = "left" if later else "right"
@@ -35,3 +43,12 @@ def _neighbour(codes: Rows, ts: Rows, other_codes: Rows, other_ts: Rows, later: 
     index = order[np.where(inside, found, 0)]
     valid = inside & (code[count:][index] == code[:count])
     return np.where(valid, index, MISSING)
+
+
+def codes(*columns: Rows) -> Rows:
+    """One number for each combination of values."""
+    found = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        code, distinct = pd.factorize(column)
+        found = pd.factorize(found * (len(distinct) + 1) + code)[0]
+    return found

@@ -8,8 +8,7 @@ from whowoke.analysis.durations import format_duration
 from whowoke.analysis.rules.causes import BEFORE
 from whowoke.analysis.telling import findings, outlook
 from whowoke.analysis.telling.gaps import asleep_told, gaps_told
-from whowoke.analysis.telling.words import WIDTH, Row, listed, many, wrap
-from whowoke.analysis.verdicts.series import REGULAR_JITTER
+from whowoke.analysis.telling.words import WIDTH, Row, cause_name, listed, many, rhythm, wrap
 
 INDENT = 30
 LINES = 40
@@ -50,7 +49,7 @@ def _answers(data: Row, detail: int) -> list[str]:
     lines += [f"1. WHY DOES IT WAKE{about}?{_reference(data)}", *_why(data, detail)]
     lines += ["2. WHAT DOES IT CHECK?", *findings.checks(data)]
     lines += ["3. IS THERE AN EVENT FOR IT?", *findings.events(data)]
-    lines += ["4. WAS IT NEEDED?", *_needed(data, detail)]
+    lines += ["4. WAS IT NEEDED?", *needed(data, detail)]
     lines += ["5. WHERE IS THE LOGIC?", *_logic(data, MANY_STARTING if detail else FEW_STARTING)]
     lines += outlook.ideals(data["ideals"])
     lines += ["WHAT WOULD CHANGE IT"]
@@ -66,12 +65,14 @@ def _head(data: Row) -> list[str]:
     if lost:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in data["losses"].items())
         first += f" ({kinds}): counts are lower bounds, {gaps_told(data['gaps'])}"
+    if data["lost_outside"]:
+        first += f" (and {data['lost_outside']:,} outside of this time)"
     share = data["unknown"] / wakeups if wakeups else 0
     first += f"; {data['unknown']:,} unknown ({share:.1%})"
     first += f"; {data['continuations']:,} are answers to its own requests"
     versions = [str(target["go_version"] or "")]
     versions += [f"{path.split('/')[-1]} {v}" for path, v in target["modules"].items()]
-    who = f"{target['name']}, pid {target['pid']}, {format_duration(data['duration_ns'])}"
+    who = f"{target['name']}, pid {target['pid']}, {lasted(data)}"
     lines = [*wrap(first, 0), *wrap("; ".join([who, ", ".join(filter(None, versions))]), 0)]
     lines += wrap(_reconciles(data), 0)
     if not data["complete"]:
@@ -82,6 +83,15 @@ def _head(data: Row) -> list[str]:
         more = f"not seen: {len(missing) - MANY_MISSING} more, see --json"
         missing = [*missing[:MANY_MISSING], more]
     return [*lines, *(line for what in missing for line in wrap(what, 0))]
+
+
+def lasted(data: Row) -> str:
+    """How long what is counted lasted, and of what it is a part."""
+    length, recorded = format_duration(data["duration_ns"]), format_duration(data["recorded_ns"])
+    if data["duration_ns"] == data["recorded_ns"]:
+        return length
+    start = format_duration(data["from_ns"]) if data["from_ns"] else "the start"
+    return f"{length} from {start} on of {recorded}"
 
 
 def _reconciles(data: Row) -> str:
@@ -109,7 +119,7 @@ def _why(data: Row, detail: int) -> list[str]:
     told = set()
     shown = MANY_STARTING if detail else FEW_STARTING
     for row in starting[:shown]:
-        lines += _cause(many(row["reconciles"], "reconcile"), row, _name(row))
+        lines += _cause(many(row["reconciles"], "reconcile"), row, cause_name(row))
         if row["explanation"] not in told:
             lines += wrap(row["explanation"], INDENT)
         told.add(row["explanation"])
@@ -130,7 +140,9 @@ def _waking(rows: list[Row], data: Row, detail: int) -> list[str]:
         return wrap(f"What starts no reconcile: {_briefly(rows, 'wakeups')}", 2)
     lines = [f"  {only}"]
     for row in rows[:detail]:
-        explained = f"{_name(row)}: {row['explanation']}" if row["explanation"] else _name(row)
+        explained = (
+            f"{cause_name(row)}: {row['explanation']}" if row["explanation"] else cause_name(row)
+        )
         lines += _cause(f"{row['wakeups']:,}", row, explained)
     rest = rows[detail:]
     return lines + (wrap(f"and {_briefly(rest, 'wakeups')}", 2) if rest else [])
@@ -139,39 +151,24 @@ def _waking(rows: list[Row], data: Row, detail: int) -> list[str]:
 def _cause(count: str, row: Row, text: str) -> list[str]:
     """Count, rhythm and what it is, in one line or two."""
     mark = f" [{row['wakeup_id']}]" if row["wakeup_id"] else ""
-    head = f"{count:>14}  {_rhythm(row):<12}  "
+    head = f"{count:>14}  {rhythm(row):<12}  "
     found = textwrap.wrap(
         text + mark, WIDTH - len(head), max_lines=2, placeholder=f" …{mark}", break_on_hyphens=False
     )
     return [head + found[0], *(" " * len(head) + line for line in found[1:])]
 
 
-def _name(row: Row) -> str:
-    about = f" of {row['subject']}" if row["subject"] else ""
-    whose = f", controller {row['controller']}" if row["controller"] else ""
-    if row["origin"] == "unknown":
-        return f"unknown{', ' + row['subject'] if row['subject'] else ''}{whose}"
-    return f"{row['cause']}{about}{whose}"
-
-
-def _rhythm(row: Row) -> str:
-    if row["median_gap_ns"] is None:
-        return ""
-    gap = format_duration(row["median_gap_ns"])
-    steady = row["jitter_ns"] < REGULAR_JITTER * row["median_gap_ns"]
-    return f"every {gap}" if row["schedule"] and steady else f"{gap} apart"
-
-
 def _briefly(rows: list[Row], of: str) -> str:
     """Causes by name, with count and rhythm."""
-    names = [f"{row[of]:,} {row['cause']} {_rhythm(row)}".rstrip() for row in rows]
+    names = [f"{row[of]:,} {row['cause']} {rhythm(row)}".rstrip() for row in rows]
     return f"{many(sum(row[of] for row in rows), NOUNS[of])}: {listed(names, MANY_BRIEF)}."
 
 
 # ---------------------------------------------------------------- 4
 
 
-def _needed(data: Row, detail: int) -> list[str]:
+def needed(data: Row, detail: int = 3) -> list[str]:
+    """How many reconciles were for nothing, and why."""
     redundancy = data["redundancy"]
     total = redundancy["reconciles"]
     if not total:
@@ -216,14 +213,8 @@ def _logic(data: Row, shown: int) -> list[str]:
     own = [row for row in data["causes"] if row["module"] == "operator"]
     known = [row for row in starting or own or data["causes"][:1] if row["function"]]
     for row in known[:shown]:
-        owner = OWNERS.get(row["module"] or "", row["module"] or "")
-        owner = "" if row["api_server"] == "sends" else owner
-        parts = filter(None, [owner, PARTS.get(row["api_server"] or "", "")])
-        places = decided.setdefault(f"{row['cause']}: {'; '.join(parts)}", [])
-        # The path of the package is in the location too.
-        function = row["function"].rsplit("/", 1)[-1]
-        where = f"{PLACES.get(row['location_kind'], 'in')} {function}"
-        where += f" at {row['location']}" if row["location"] else ""
+        places = decided.setdefault(f"{row['cause']}: {decider(row)}", [])
+        where = whereabouts(row)
         if where not in places and row["api_server"] != "sends":
             places.append(where)
     lines = []
@@ -231,3 +222,18 @@ def _logic(data: Row, shown: int) -> list[str]:
         lines += wrap(f"{head}{':' if places else '.'}", 2)
         lines += [line for place in places for line in wrap(place, 5)]
     return lines or ["  Not known."]
+
+
+def decider(row: Row) -> str:
+    """Whose code decides on a cause, and the API server's part in it."""
+    owner = OWNERS.get(row["module"] or "", row["module"] or "")
+    owner = "" if row["api_server"] == "sends" else owner
+    return "; ".join(filter(None, [owner, PARTS.get(row["api_server"] or "", "")]))
+
+
+def whereabouts(row: Row) -> str:
+    """The function and the line of a cause, and what that line is."""
+    # The path of the package is in the location too.
+    function = row["function"].rsplit("/", 1)[-1]
+    where = f"{PLACES.get(row['location_kind'], 'in')} {function}"
+    return f"{where} at {row['location']}" if row["location"] else where

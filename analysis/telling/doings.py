@@ -11,7 +11,6 @@ from whowoke.analysis.output.outputs import names
 from whowoke.analysis.queueing.queues import Add, Done, Get, Ready
 from whowoke.analysis.rules.frames import Rows, place
 from whowoke.analysis.telling.steps import Step, or_none, telling, woken_facts
-from whowoke.analysis.waking.calls import syscalls
 
 QueueEvent = Add | Ready | Get | Done
 OPERATIONS = {Add: "queue_add", Ready: "queue_ready", Get: "queue_get", Done: "queue_done"}
@@ -60,9 +59,8 @@ class Doings:
     @cached_property
     def _goroutines(self) -> Rows:
         """All goroutines that ever worked for this wake-up."""
-        causes = self._analysis.chains.causes
-        found = [goid for goid, numbers in causes.items() if self._number in numbers]
-        return np.array(found, np.uint64)
+        found = self._analysis.chains.history.goroutines(self._number)
+        return np.array(list(found), np.uint64)
 
     def _readied(self) -> Iterator[Step]:
         """Goroutines made ready by those of the story, and answers that its own waited for."""
@@ -73,6 +71,8 @@ class Doings:
         for row in rows[ours].tolist():
             record = dict(zip(rows.dtype.names or (), row, strict=True))
             ts, by, woken = record["ts_ns"], record["goid"], record["woken_goid"]
+            if not self._is_ours(by, ts) and not (by and self._is_ours(woken, ts)):
+                continue
             waits = self._code.stack(record["parked_stack"], record["woken_start"])
             wait = self._analysis.rules.waits_for(waits)
             facts = woken_facts(self._code, woken, record["woken_start"], waits)
@@ -82,7 +82,7 @@ class Doings:
                 foreign = cause != self._number and wait in _ANSWERS
                 kind = "answers" if foreign else "goroutine_ready"
                 yield Step(ts, kind, record["tid"], by, facts)
-            elif by and wait in _ANSWERS and self._is_ours(woken, ts):
+            elif not self._is_ours(by, ts) and wait in _ANSWERS:
                 yield Step(ts, "answered", record["tid"], by, facts)
 
     def _created(self) -> Iterator[Step]:
@@ -117,7 +117,7 @@ class Doings:
 
     def _exchanges(self) -> Iterator[Step]:
         """What they sent, received, opened or accepted, at the end of the system call."""
-        calls = syscalls(self._analysis.capture, self._analysis.peers)
+        calls = self._analysis.calls
         calls = calls[calls["goroutine_id"].isin(self._goroutines.tolist())]
         for row in calls[calls["name"].isin(EXCHANGES) & calls["fd"].notna()].to_dict("records"):
             goid, ts = int(row["goroutine_id"]), int(row["ts_ns"])

@@ -8,9 +8,10 @@ from whowoke.analysis.model import Analysis
 from whowoke.analysis.rules.frames import CaptureLike
 from whowoke.analysis.telling.answers import tell
 from whowoke.analysis.telling.verdict import Facts
+from whowoke.analysis.window import EVERYTHING, Limits
 
 
-@dataclass
+@dataclass(repr=False)
 class Explanation:
     """What wakes a process: ``text()`` for people, ``json()`` for programs."""
 
@@ -24,6 +25,7 @@ class Explanation:
     def json(self) -> dict[str, Any]:
         """Everything as data; times are nanoseconds, None is not known.
 
+        ``duration_ns`` is what is counted, ``from_ns`` after the start of ``recorded_ns``.
         ``causes``, ``checks`` and ``ideals`` have one object for each row of the table of that
         name. Causes, those with reconciles first, have beside its columns ``armed_period_ns``,
         ``continuations``, ``explanation``, ``evidence`` (a text for each of ``reasons``), ``asks``
@@ -40,7 +42,12 @@ class Explanation:
         """One screen: losses, totals, the five answers, the ideal, the change."""
         return tell(self._data)
 
+    def __repr__(self) -> str:
+        return self.text()
 
-def explain(capture: CaptureLike, period_ns: int | None = None) -> Explanation:
+
+def explain(
+    capture: CaptureLike, period_ns: int | None = None, limits: Limits = EVERYTHING
+) -> Explanation:
     """Say what wakes the target; with a period only what comes about that often."""
-    return Explanation(Analysis(capture), period_ns)
+    return Explanation(Analysis(capture, limits), period_ns)

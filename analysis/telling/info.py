@@ -8,6 +8,7 @@ from typing import Any
 from whowoke.analysis.capture import chunks
 from whowoke.analysis.capture.reader import Capture
 from whowoke.analysis.telling.gaps import asleep, asleep_told, gaps, gaps_told
+from whowoke.analysis.telling.making import made
 
 MAX_VALUE = 160
 
@@ -43,6 +44,7 @@ def describe(facts: dict[str, Any]) -> str:
         end += f", {facts['truncated_bytes']:,} bytes at its end not read"
     lines = [f"{facts['file']}: format {facts['format_version']}, {facts['size']:,} bytes, {end}"]
     lines += [f"note: {note}" for note in facts["notes"]]
+    lines += made(facts["metadata"])
     total, lost = sum(facts["records"].values()), sum(facts["losses"].values())
     lines += ["", f"{total:,} records, {lost:,} lost"]
     lines += [f"  {name:<20}{count:>12,}" for name, count in facts["records"].items()]

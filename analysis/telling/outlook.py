@@ -30,13 +30,14 @@ def ideals(rows: list[Row]) -> list[str]:
                 f"  {SCENARIOS[row['scenario']]:<18}not known: writes may have been missed"
             )
             continue
-        share = "" if row["asleep_share"] is None else _percent(row["asleep_share"])
+        share = "" if row["asleep_share"] is None else percent(row["asleep_share"])
         longest = format_duration(row["longest_sleep_ns"])
         lines.append(f"  {SCENARIOS[row['scenario']]:<18}{share:>7} {longest:>8}  {row['bar']}")
     return lines
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share with two digits behind the point."""
     # Never a round 100 % that isn't one.
     return f"{min(share, 0.9999) if share < 1 else share:.2%}"
 

@@ -21,11 +21,13 @@ MAX_STEPS = 200
 PLACES = {"returned": "returned by", "declared": "returned by", "armed": "set in"}
 
 
-@dataclass
+@dataclass(repr=False)
 class Telling:
     """The story of one wake-up: ``text()`` for people, ``json()`` for programs."""
 
     story: Story
+    rows: pd.DataFrame | None = None
+    """The table ``wakeups``, where the caller has it already."""
 
     def json(self) -> dict[str, Any]:
         """Everything as data; times are nanoseconds of CLOCK_MONOTONIC, None is not known.
@@ -50,18 +52,35 @@ class Telling:
 
     def text(self) -> str:
         """A head, a line or more for each step with the times, and what went on meanwhile."""
-        lines = [*self._head(), "", f"{'from start':>12}{'from step':>12}"]
-        sentences = Sentences()
-        timed = list(self._timed())
-        for step, start, since in timed[:MAX_STEPS]:
-            first, *more = sentences.of(step)
-            total = format_duration(start) if start else "0"
-            delta = f"+{format_duration(since)}" if since else ""
-            lines.append(f"{total:>12}{delta:>12}  {first}")
+        told = self.told()
+        lines = [*told["head"], "", f"{'from start':>12}{'from step':>12}"]
+        for step in told["steps"][:MAX_STEPS]:
+            first, *more = step["lines"]
+            lines.append(f"{step['start']:>12}{step['since']:>12}  {first}")
             lines += [f"{'':>26}{line}" for line in more]
-        if len(timed) > MAX_STEPS:
-            lines.append(f"{'':>24}and {len(timed) - MAX_STEPS:,} more steps, see --json")
-        return "\n".join([*lines, "", *self._meanwhile()])
+        if len(told["steps"]) > MAX_STEPS:
+            lines.append(f"{'':>24}and {len(told['steps']) - MAX_STEPS:,} more steps, see --json")
+        return "\n".join([*lines, "", *told["meanwhile"]])
+
+    def told(self) -> dict[str, Any]:
+        """The words of ``text``: ``head``, ``steps`` and ``meanwhile``.
+
+        Each step has ``kind``, the times as texts (``start``, ``since``) and ``lines``.
+        """
+        sentences = Sentences()
+        steps = [
+            {
+                "kind": step.kind,
+                "start": format_duration(start) if start else "0",
+                "since": f"+{format_duration(since)}" if since else "",
+                "lines": sentences.of(step),
+            }
+            for step, start, since in self._timed()
+        ]
+        return {"head": self._head(), "steps": steps, "meanwhile": self._meanwhile()}
+
+    def __repr__(self) -> str:
+        return self.text()
 
     # ------------------------------------------------------------ facts
 
@@ -78,8 +97,10 @@ class Telling:
         return head | {"goroutine_id": step.goroutine_id} | step.facts
 
     def _wakeup(self) -> dict[str, Any]:
-        table = conform(WAKEUPS, wakeup_rows(self.story.analysis))
-        row = table.iloc[self.story.number].to_dict()
+        rows = self.rows
+        if rows is None:
+            rows = conform(WAKEUPS, wakeup_rows(self.story.analysis))
+        row = rows.iloc[self.story.number].to_dict()
         return {str(name): _plain(value) for name, value in row.items()}
 
     # ------------------------------------------------------------ words
@@ -88,7 +109,7 @@ class Telling:
         story, analysis, row = self.story, self.story.analysis, self._wakeup()
         causes = analysis.named.wakeups[story.number]
         rows = len(analysis.base)
-        into = story.ts_ns - analysis.threads.start_ns
+        into = story.ts_ns - analysis.recorded[0]
         lines = []
         for cause in causes:
             about = f" of {cause.subject}" if cause.subject else ""
@@ -146,13 +167,17 @@ class Telling:
 
 def tell_story(capture: CaptureLike, wakeup_id: int) -> Telling:
     """The story of a wake-up of the table ``wakeups``; UsageError for an id it doesn't have."""
-    analysis = Analysis(capture)
+    return story_of(Analysis(capture), wakeup_id)
+
+
+def story_of(analysis: Analysis, wakeup_id: int) -> Telling:
+    """The same, of a capture that is being analysed."""
     count = len(analysis.base)
     if not 1 <= wakeup_id <= count:
         valid = f"it has 1 to {count}" if count else "it has none at all"
         raise UsageError(
             f"this capture has no wake-up {wakeup_id}",
-            f"{valid}; whowoke export writes a table of them",
+            f"{valid}; whowoke show FILE lists them",
         )
     return Telling(Story(analysis, wakeup_id - 1))
 

@@ -62,16 +62,15 @@ class Story:
         """
         carried = self.analysis.carried
         told = {(step.ts_ns, step.tid) for step in self.steps if step.kind == "thread_waking"}
-        keys = zip(carried["ts_ns"].tolist(), carried["tid"].tolist(), strict=True)
-        untold = np.array([key not in told for key in keys], bool)
-        carriers = carried[carried["carrier"].to_numpy(bool) & untold]
+        carriers = carried[carried["carrier"].to_numpy(bool)]
         rows = episode_at(self.analysis.spans, carriers["ts_ns"].to_numpy(np.int64))
-        inside = carriers[np.isin(rows, self.episodes)]
+        inside = carriers[np.isin(rows, self.episodes)][["ts_ns", "tid", "context"]]
         sysmon = self.analysis.threads.sysmon
         return dict(
             Counter(
                 "sysmon" if tid == sysmon else str(context)
-                for tid, context in zip(inside["tid"], inside["context"], strict=True)
+                for ts, tid, context in inside.itertuples(index=False)
+                if (ts, tid) not in told
             ).most_common()
         )
 

@@ -15,6 +15,7 @@ from whowoke.analysis.telling.gaps import asleep, gaps
 from whowoke.analysis.verdicts.reasons import load_reasons
 from whowoke.analysis.verdicts.tallies import answer_counts
 from whowoke.analysis.verdicts.things import UNNAMED, Request, is_write, told_name
+from whowoke.analysis.waking.lossy import COUNTED_NS
 
 # controller-runtime stretches a period by up to a tenth, and work adds to it.
 PERIOD_TOLERANCE = 0.12
@@ -37,28 +38,33 @@ class Facts:
     def data(self) -> dict[str, Any]:
         """Everything; times are nanoseconds, None is not known."""
         analysis, capture = self._analysis, self._analysis.capture
-        lost = _losses(capture)
+        lost, window = _losses(analysis), analysis.window
+        numbers = np.flatnonzero(analysis.wakeups_inside).tolist()
+        answers = map(analysis.named.is_continuation, numbers)
         return {
             "target": self._target(),
             "duration_ns": analysis.duration_ns,
+            "recorded_ns": window.recorded_ns,
+            "from_ns": window.start_ns - analysis.recorded[0],
             "complete": capture.complete,
             "lost": sum(lost.values()),
+            "lost_outside": sum(capture.losses["count"].tolist()) - sum(lost.values()),
             "losses": lost,
             "gaps": gaps(capture),
             "suspends": asleep(capture),
             "missing": _texts(capture.metadata.get("missing")),
             "unanswered": unanswered(capture),
             "period_ns": self._period_ns,
-            "wakeups": len(analysis.base),
-            "continuations": sum(map(analysis.named.is_continuation, range(len(analysis.base)))),
-            "unknown": sum(any(c.is_unknown for c in row) for row in analysis.named.wakeups),
-            "reconciles": len(analysis.named.reconciles),
+            "wakeups": int(analysis.wakeups_inside.sum()),
+            "continuations": sum(answers),
+            "unknown": sum(any(c.is_unknown for c in row) for row in analysis.counted.wakeups),
+            "reconciles": int(analysis.reconciles_inside.sum()),
             "reconciles_unknown": self._count_reconciles(lambda c: c.is_unknown),
             "reconciles_before": self._count_reconciles(lambda c: c.subject == BEFORE.subject),
-            "thread_wakeups": len(analysis.carried),
-            "carriers": int(analysis.carried["carrier"].sum()),
-            "sysmon": int((analysis.carried["tid"] == analysis.threads.sysmon).sum()),
-            "episodes": len(analysis.spans),
+            "thread_wakeups": analysis.survey.thread_wakeups,
+            "carriers": analysis.survey.carriers,
+            "sysmon": analysis.survey.of_sysmon,
+            "episodes": int(window.holds(analysis.spans["start_ns"]).sum()),
             "causes": self._causes,
             "checks": self.checks(),
             "events": self.events(),
@@ -78,7 +84,7 @@ class Facts:
         }
 
     def _count_reconciles(self, test: Callable[[Cause], bool]) -> int:
-        return sum(any(map(test, row)) for row in self._analysis.named.reconciles)
+        return sum(any(map(test, row)) for row in self._analysis.counted.reconciles)
 
     # ------------------------------------------------------------ 1: why it wakes
 
@@ -86,8 +92,8 @@ class Facts:
     def _causes(self) -> list[dict[str, Any]]:
         """Rows of the table ``causes``, those near the asked period only, and more of each."""
         analysis = self._analysis
-        periods, answers = _armed_periods(analysis), answer_counts(analysis.named)
-        examples = {c: n for n, row in enumerate(analysis.named.begun, 1) for c in row}
+        periods, answers = _armed_periods(analysis), answer_counts(analysis.counted)
+        examples = {c: n for n, row in enumerate(analysis.counted.begun, 1) for c in row}
         rows = []
         for row in analysis.causes.to_dict("records"):
             cause = Cause(*(row[name] for name in CAUSE_FIELDS))
@@ -140,7 +146,8 @@ class Facts:
     def _runs(self) -> list[int]:
         """Numbers of the reconciles that are looked at, from 1."""
         kept = set(self._kept)
-        rows = enumerate(self._analysis.named.reconciles, 1)
+        inside = np.flatnonzero(self._analysis.reconciles_inside).tolist()
+        rows = ((number + 1, self._analysis.named.reconciles[number]) for number in inside)
         return [n for n, row in rows if self._period_ns is None or not kept.isdisjoint(row)]
 
     # ------------------------------------------------------------ 2, 3: checks and events
@@ -266,8 +273,11 @@ def _texts(value: object) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else []
 
 
-def _losses(capture: CaptureLike) -> dict[str, int]:
-    sums = capture.losses.groupby("kind")["count"].sum()
+def _losses(analysis: Analysis) -> dict[str, int]:
+    """By kind, what may have been lost of what is counted."""
+    losses = analysis.capture.losses
+    losses = losses[analysis.window.holds(losses["ts_ns"], COUNTED_NS)]
+    sums = losses.groupby("kind")["count"].sum()
     return {str(kind): int(count) for kind, count in sums.items()}
 
 
@@ -275,7 +285,7 @@ def _armed_periods(analysis: Analysis) -> dict[Cause, int]:
     """Median of the delays that were asked for, of each cause: by timers, or by delayed adds."""
     found: dict[Cause, list[int]] = {}
     periods = analysis.base["armed_period_ns"].tolist()
-    for causes, period in zip(analysis.named.begun, periods, strict=True):
+    for causes, period in zip(analysis.counted.begun, periods, strict=True):
         for cause in causes if period > 0 else ():
             if cause.origin != "requeue":
                 found.setdefault(cause, []).append(period)

@@ -1,7 +1,11 @@
 """Small words of ``explain``: counts, lists and lines that fit the screen."""
 
 import textwrap
+from collections.abc import Iterable
 from typing import Any
+
+from whowoke.analysis.durations import format_duration
+from whowoke.analysis.verdicts.series import REGULAR_JITTER
 
 WIDTH = 100
 MANY_NAMES = 6
@@ -37,3 +41,35 @@ def wrap(text: str, indent: int) -> list[str]:
     return textwrap.wrap(
         text, WIDTH, initial_indent=start, subsequent_indent=more, break_on_hyphens=False
     )
+
+
+def unwrap(lines: Iterable[str]) -> list[str]:
+    """What ``wrap`` was given, of lines of the same indent: one text for each."""
+    texts: list[str] = []
+    indent = None
+    for line in lines:
+        own = len(line) - len(line.lstrip())
+        indent = own if indent is None else indent
+        if own > indent:
+            texts[-1] += f" {line.strip()}"
+        else:
+            texts.append(line.strip())
+    return texts
+
+
+def cause_name(row: Row) -> str:
+    """A cause with its subject and its controller."""
+    about = f" of {row['subject']}" if row["subject"] else ""
+    whose = f", controller {row['controller']}" if row["controller"] else ""
+    if row["origin"] == "unknown":
+        return f"unknown{', ' + row['subject'] if row['subject'] else ''}{whose}"
+    return f"{row['cause']}{about}{whose}"
+
+
+def rhythm(row: Row) -> str:
+    """How often a cause comes: ``every 15 s`` where the gaps are steady, else ``15 s apart``."""
+    if row["median_gap_ns"] is None:
+        return ""
+    gap = format_duration(row["median_gap_ns"])
+    steady = row["jitter_ns"] < REGULAR_JITTER * row["median_gap_ns"]
+    return f"every {gap}" if row["schedule"] and steady else f"{gap} apart"

@@ -30,15 +30,17 @@ class Checks:
     """What was asked, by whom: ``asked`` of each request, ``verdicts`` of each thing.
 
     ``requests`` from outside of reconciles belong to no controller; they also tell what is watched.
-    ``controllers`` names them by reconcile.
+    ``controllers`` names them by reconcile. ``everything`` has the requests of the whole capture,
+    where ``requests`` are those of a part of it.
     """
 
     requests: list[Request]
     controllers: Mapping[int, str]
     listeners: Listeners
+    everything: list[Request]
 
     def __post_init__(self) -> None:
-        _learn(self.listeners, self.requests)
+        _learn(self.listeners, self.everything)
 
     @cached_property
     def asked(self) -> list[Thing | None]:
@@ -92,7 +94,7 @@ class Checks:
         """Reconciles, by their place in the list, whose writes changed something or may have."""
         return {
             row.reconcile_id - 1
-            for row in self.requests
+            for row in self.everything
             if row.reconcile_id is not None and is_write(row) and row.changed is not False
         }
 

@@ -51,7 +51,8 @@ def gather(
 ) -> dict[Cause, Evidence]:
     """The evidence for each cause.
 
-    ``redundant`` has the verdict on each reconcile (yes, no, unknown).
+    ``redundant`` has the verdict on each reconcile (yes, no, unknown). A reconcile for which
+    ``named`` has no cause at all isn't looked at.
     """
     counted = None if API_PROBE in missing_probes(capture) else 0
     found = {cause: Evidence(api_requests=counted) for cause in all_causes(named)}
@@ -72,7 +73,7 @@ def gather(
                     thing = checks.for_controller(asked, cause.controller)
                     evidence.asked[thing] += 1
                     evidence.own[thing] += 1
-    objects = _objects(attribution, own, capture.strings)
+    objects = _objects(attribution, named, own, capture.strings)
     realtime_ns = clock_offset_ns(capture.metadata)
     for cause, evidence in found.items():
         result = RESULTS.get(cause.cause)
@@ -98,12 +99,12 @@ def _behind(row: Request, attribution: Attribution, named: Named) -> list[Cause]
 
 
 def _objects(
-    attribution: Attribution, own: _OfReconciles, strings: dict[int, str]
+    attribution: Attribution, named: Named, own: _OfReconciles, strings: dict[int, str]
 ) -> dict[str, list[list[Outcome]]]:
     """The outcomes of each object's reconciles, in the order of time, by controller."""
     found: dict[str, dict[object, list[Outcome]]] = {}
     for number, reconcile in enumerate(attribution.operations.reconciles, 1):
-        if reconcile.end_ns is None:
+        if reconcile.end_ns is None or not named.reconciles[number - 1]:
             continue
         key = (strings.get(reconcile.key[1], ""), strings.get(reconcile.key[2], ""))
         outcome = Outcome(

@@ -45,12 +45,24 @@ class Ideal:
         gaps = self._gaps()
         return None if gaps is None else int(gaps.max(initial=0))
 
+    def longest_sleep(self) -> tuple[int, int] | None:
+        """Start and end of the longest time without any work."""
+        gaps = self._gaps()
+        if gaps is None or self.awake is None:
+            return None
+        start, end = self._edges(self.awake)[int(gaps.argmax())].tolist()
+        return start, max(start, end)
+
     def _gaps(self) -> Rows | None:
         if self.awake is None:
             return None
-        edges = np.r_[self.start_ns, self.awake.ravel(), self.end_ns].reshape(-1, 2)
+        edges = self._edges(self.awake)
         gaps: Rows = np.maximum(edges[:, 1] - edges[:, 0], 0)
         return gaps
+
+    def _edges(self, awake: Rows) -> Rows:
+        edges: Rows = np.r_[self.start_ns, awake.ravel(), self.end_ns].reshape(-1, 2)
+        return edges
 
     def bar(self, columns: int) -> str:
         """The recorded time from left to right: awake where there was any work."""
@@ -99,12 +111,16 @@ def set_by(attribution: Attribution) -> dict[int, int]:
     for number, reconcile in enumerate(attribution.operations.reconciles):
         end_ns = FOREVER if reconcile.end_ns is None else reconcile.end_ns
         spans.setdefault(reconcile.goid, []).append((reconcile.start_ns, end_ns, number))
+    columns = attribution.sightings.rows.columns
+    seen = np.array([goid for goid in spans if goid >= 0], np.uint64)
+    # A sleep's timer is set for the goroutine that it wakes.
+    owner = np.where(columns["armed_goid"] != 0, columns["armed_goid"], columns["goid"])
+    timers = (columns["kind"] == "timer") & np.isin(owner, seen)
     found = {}
-    for wakeup, row in enumerate(attribution.sightings.rows):
-        # A sleep's timer is set for the goroutine that it wakes.
-        runs = spans.get(row["armed_goid"] or row["goid"], [])
-        last = bisect_right(runs, (row["armed_ns"], FOREVER)) - 1
-        if row["kind"] == "timer" and last >= 0 and row["armed_ns"] <= runs[last][1]:
+    for wakeup in np.flatnonzero(timers).tolist():
+        runs, armed_ns = spans[owner.item(wakeup)], columns["armed_ns"].item(wakeup)
+        last = bisect_right(runs, (armed_ns, FOREVER)) - 1
+        if last >= 0 and armed_ns <= runs[last][1]:
             found[wakeup] = runs[last][2]
     return found
 
@@ -177,15 +193,21 @@ class Wakeups:
 
 
 def ideals(
-    wakeups: Wakeups, episode_of: Rows, spans: pd.DataFrame, start_ns: int, end_ns: int
+    wakeups: Wakeups,
+    episode_of: Rows,
+    spans: pd.DataFrame,
+    window: tuple[int, int],
+    counted: Rows,
 ) -> list[Ideal]:
-    """Each scenario.
+    """Each scenario, between two times.
 
     ``episode_of`` is the row of each wake-up's episode in ``spans`` (``start_ns``, ``end_ns``), -1
-    for none. Without episodes the times are not known; where writes may have been missed it isn't
-    known which events led to some.
+    for none; ``counted`` says which wake-ups are counted. Without episodes the times are not known;
+    where writes may have been missed it isn't known which events led to some.
     """
+    start_ns, end_ns = window
     times = spans[["start_ns", "end_ns"]].to_numpy(np.int64)
+    inside = (times[:, 1] >= start_ns) & (times[:, 0] < end_ns)
     explained = np.zeros(len(times), bool)
     explained[episode_of[episode_of >= 0]] = True
     found = []
@@ -196,8 +218,8 @@ def ideals(
         left = wakeups.left(scenario)
         stays = ~explained
         stays[episode_of[left & (episode_of >= 0)]] = True
-        awake = times[stays].clip(start_ns, end_ns) if len(times) else None
-        found.append(Ideal(scenario, int(left.sum()), awake, start_ns, end_ns))
+        awake = times[stays & inside].clip(start_ns, end_ns) if len(times) else None
+        found.append(Ideal(scenario, int((left & counted).sum()), awake, start_ns, end_ns))
     return found
 
 

@@ -12,12 +12,12 @@ BACKOFF_SHARE = 0.75
 REGULAR_JITTER = 0.25
 
 
-def gaps_by_cause(points: pd.DataFrame) -> pd.DataFrame:
-    """Gaps between neighbours of the same series, put together for each cause.
+def gaps(points: pd.DataFrame) -> pd.DataFrame:
+    """Gaps between neighbours of the same series.
 
-    ``points`` has ``cause`` and ``series`` (numbers) and ``ts_ns``. Returns one row for each cause
-    that has a gap, by ``cause``: ``gaps`` (count); ``median_gap_ns``; ``jitter_ns`` (median of the
-    distances of the gaps from their median); ``growing`` (whether they look like a backoff).
+    ``points`` has ``cause``, ``series`` and ``row`` (numbers) and ``ts_ns``. Returns one row for
+    each gap, with the ``cause`` and the ``row`` of its later end: ``gap`` (ns); ``ratio`` to the
+    gap before in that series, empty for the first.
     """
     points = points.sort_values(["cause", "series", "ts_ns"], kind="stable")
     cause = points["cause"].to_numpy(np.int64)
@@ -29,7 +29,19 @@ def gaps_by_cause(points: pd.DataFrame) -> pd.DataFrame:
     if len(gap) > 1:
         both = same[1:] & same[:-1] & (gap[:-1] > 0)
         ratio[1:][both] = gap[1:][both] / gap[:-1][both]
-    frame = pd.DataFrame({"cause": cause[1:], "gap": gap, "ratio": ratio})[same]
+    row = points["row"].to_numpy(np.int64)
+    frame = pd.DataFrame({"cause": cause[1:], "row": row[1:], "gap": gap, "ratio": ratio})
+    return pd.DataFrame(frame[same])
+
+
+def gaps_by_cause(points: pd.DataFrame) -> pd.DataFrame:
+    """Gaps between neighbours of the same series, put together for each cause.
+
+    ``points`` as in ``gaps``. Returns one row for each cause that has a gap, by ``cause``: ``gaps``
+    (count); ``median_gap_ns``; ``jitter_ns`` (median of the distances of the gaps from their
+    median); ``growing`` (whether they look like a backoff).
+    """
+    frame = gaps(points)
     groups = frame.groupby("cause")
     median = groups["gap"].median()
     frame["stray"] = (frame["gap"] - frame["cause"].map(median)).abs()

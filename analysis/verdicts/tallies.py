@@ -1,17 +1,20 @@
 """Wake-ups and reconciles counted by cause: the table ``causes``."""
 
+from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from whowoke.analysis.origins.attribution import Attribution
-from whowoke.analysis.rules.causes import CAUSE_FIELDS, UNKNOWN, Cause, distinct
+from whowoke.analysis.rules.causes import CAUSE_FIELDS, UNKNOWN, Cause, Shared, distinct
 from whowoke.analysis.tables.nullable import integers
 from whowoke.analysis.verdicts.reasons import Evidence, Reasoned
 from whowoke.analysis.verdicts.series import gaps_by_cause, schedule
+from whowoke.analysis.waking.history import LATEST_NS
 
 # Wake-ups of which each has one cause, not what came with it.
 ALONE = ("timer", "signal")
@@ -50,6 +53,7 @@ class _Naming:
             if number is not None:
                 self._led_to.setdefault(number, []).extend(attribution.of_add(add))
         self._controllers: dict[Cause, set[str]] = {}
+        self._shared = Shared()
 
     def begun(self) -> list[list[Cause]]:
         """Causes of each wake-up that began something.
@@ -58,7 +62,7 @@ class _Naming:
         """
         rows = [self._with_controllers(number) for number in range(len(self._kinds))]
         return [
-            distinct(self._fold(cause) for cause in row) if kind in ALONE else row
+            self._shared.row(map(self._fold, row)) if kind in ALONE else row
             for row, kind in zip(rows, self._kinds, strict=True)
         ]
 
@@ -70,7 +74,7 @@ class _Naming:
             for item in found:
                 self._controllers.setdefault(cause, set()).add(item.controller)
             named += found or [cause]
-        return distinct(named)
+        return self._shared.row(named)
 
     def _fold(self, cause: Cause) -> Cause:
         controllers = self._controllers.get(cause, set())
@@ -83,12 +87,13 @@ def name_all(attribution: Attribution, wakeups: pd.DataFrame) -> Named:
     """Causes of every wake-up and reconcile."""
     begun = _Naming(attribution, wakeups["kind"].tolist()).begun()
     named: list[list[Cause]] = []
+    shared = Shared()
     continues: list[int | None] = []
     for number, causes in enumerate(begun):
         answered = attribution.seen(number).answered
         # An answered wake-up came earlier: its row is there.
         given = [c for a in answered for c in _given(a, begun, named)]
-        named.append(distinct([*causes, *given]))
+        named.append(shared.row([*causes, *given]) if given else causes)
         asked = [a for a in answered if a is not None]
         continues.append(asked[0] if asked and not causes else None)
     reconciles = [attribution.of_reconcile(r) for r in attribution.operations.reconciles]
@@ -101,22 +106,24 @@ def _given(asked: int | None, begun: list[list[Cause]], named: list[list[Cause]]
 
 
 def _general(rows: list[list[Cause]]) -> list[list[Cause]]:
-    return [distinct(cause.general() for cause in row) for row in rows]
+    shared, known = Shared(), dict[int, list[Cause]]()
+    for row in rows:
+        if id(row) not in known:
+            known[id(row)] = shared.row(cause.general() for cause in row)
+    return [known[id(row)] for row in rows]
 
 
-def _series(wakeups: pd.DataFrame) -> list[str]:
+def _series(wakeups: pd.DataFrame) -> Iterator[tuple[str, int]]:
     """What a wake-up's gaps are measured in: one timer, goroutine or descriptor."""
-    names = []
     came_back = set(wakeups.loc[wakeups["again"].astype(bool), "timer"].tolist())
     columns = ("kind", "timer", "goid", "function", "fd")
     for kind, timer, goid, function, fd in wakeups[list(columns)].itertuples(index=False):
         if kind == "descriptor":
-            names.append(f"descriptor {fd}")
+            yield "descriptor", fd
         elif timer in came_back and kind == "timer":
-            names.append(f"timer {timer}")
+            yield "timer", timer
         else:
-            names.append(f"goroutine {goid}" if goid else f"function {function or timer}")
-    return names
+            yield ("goroutine", goid) if goid else ("function", function or timer)
 
 
 def cause_table(
@@ -141,7 +148,7 @@ def cause_table(
     wakeup_counts = Counter(cause for row in named.begun for cause in row)
     reconcile_counts = Counter(cause for row in named.reconciles for cause in row)
     numbers = {c: n for n, c in enumerate(dict.fromkeys([*wakeup_counts, *reconcile_counts]))}
-    points = _points(attribution, named, wakeups, numbers, reconcile_counts)
+    points = series_points(attribution, named, wakeups, numbers, reconcile_counts)
     gaps = {row[0]: row[1:] for row in gaps_by_cause(points).itertuples(name=None)}
     facts = _facts(named, wakeups, cpu_ns)
     answers = answer_counts(named)
@@ -255,23 +262,34 @@ def _facts(named: Named, wakeups: pd.DataFrame, cpu_ns: list[int | None]) -> dic
     return facts
 
 
-def _points(
+def series_points(
     attribution: Attribution,
     named: Named,
     wakeups: pd.DataFrame,
-    numbers: dict[Cause, int],
-    reconcile_counts: Counter[Cause],
+    numbers: Mapping[Cause, int],
+    reconcile_counts: Mapping[Cause, int],
 ) -> pd.DataFrame:
-    """What gaps are measured between: reconciles of one object, or wake-ups of one series."""
-    points: list[tuple[int, int, int]] = []
+    """What gaps are measured between: reconciles of one object, or wake-ups of one series.
+
+    Returns ``cause`` (its number), ``series``, ``ts_ns`` and ``row``: the number of the reconcile,
+    where the cause leads to some, else of the wake-up, from 1.
+    """
+    columns = {name: array("q") for name in ("cause", "series", "ts_ns", "row")}
     ids: dict[object, int] = {}
+
+    def add(row: int, causes: Iterable[Cause], series: object, ts_ns: int) -> None:
+        for cause in causes:
+            columns["cause"].append(numbers[cause])
+            columns["series"].append(ids.setdefault(series, len(ids)))
+            columns["ts_ns"].append(min(ts_ns, LATEST_NS))
+            columns["row"].append(row)
+
     reconciles = attribution.operations.reconciles
-    for reconcile, causes in zip(reconciles, named.reconciles, strict=True):
-        series = ids.setdefault(reconcile.key, len(ids))
-        points += [(numbers[cause], series, reconcile.start_ns) for cause in causes]
-    for name, ts, causes in zip(
-        _series(wakeups), wakeups["ts_ns"].tolist(), named.begun, strict=True
-    ):
-        series = ids.setdefault(name, len(ids))
-        points += [(numbers[c], series, ts) for c in causes if not reconcile_counts[c]]
-    return pd.DataFrame(points, columns=["cause", "series", "ts_ns"])
+    pairs = zip(reconciles, named.reconciles, strict=True)
+    for row, (reconcile, causes) in enumerate(pairs, 1):
+        add(row, causes, reconcile.key, reconcile.start_ns)
+    times = wakeups["ts_ns"].tolist()
+    found = zip(_series(wakeups), times, named.begun, strict=True)
+    for row, (name, ts, causes) in enumerate(found, 1):
+        add(row, (c for c in causes if not reconcile_counts[c]), name, ts)
+    return pd.DataFrame({name: np.array(column) for name, column in columns.items()})

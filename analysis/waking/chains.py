@@ -1,13 +1,16 @@
 """Causes handed from goroutine to goroutine: one pass in time order over who made whom ready."""
 
-from bisect import bisect_right
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
 import pandas as pd
 
 from whowoke.analysis.rules.causes import Rules
-from whowoke.analysis.rules.frames import CaptureLike, Code
+from whowoke.analysis.rules.frames import CaptureLike, Code, Rows
+from whowoke.analysis.waking.history import Activation, Activations, History, Readied
 from whowoke.analysis.waking.lossy import FOREVER, lossy_spans
 from whowoke.analysis.waking.peers import Peers
 
@@ -24,19 +27,12 @@ LOSING, SEEING, FIRE, DESCRIPTOR, READY, NEW = range(6)
 
 # Without these it isn't seen who made whom ready. Their programs are named after them.
 LINKS = ("timer_fire", "netpoll_ready", "goroutine_ready", "goroutine_new")
+WAKEUP = ("ts_ns", "tid", "goid", "parked_stack", "start", "function")
+FIRED = ("ts_ns", "tid", "goid", "number", "function")
+CAME = ("ts_ns", "tid", "goid", "number", "parked_stack", "start")
+BLOCK = 10_000
 
-
-@dataclass
-class Activation:
-    """What a goroutine did from one wake-up to the next: ``end_ns`` is when it was woken again.
-
-    ``readied`` has stack, start function and id of each goroutine that it made runnable.
-    """
-
-    goid: int
-    start_ns: int
-    end_ns: int
-    readied: list[tuple[int, int, int]] = field(default_factory=list)
+Event = tuple[int, ...]
 
 
 @dataclass
@@ -44,17 +40,15 @@ class Chains:
     """What each goroutine's cause was at each time. Wake-ups are row numbers, None is unknown.
 
     ``answers`` are the causes of the goroutines that a wake-up brought answers to, ``ended`` of the
-    transport's own ones, whose answers were over. ``streams`` has, beside each cause, the goroutine
-    of the watch stream through which it came (0 for none); ``children`` the goroutines that were
-    created for a wake-up; ``listing`` the goroutines of the streams that began with a list.
+    transport's own ones, whose answers were over. ``history`` has, beside each cause, the goroutine
+    of the watch stream through which it came (0 for none); ``children`` are the goroutines that
+    were created for a wake-up; ``listing`` those of the streams that began with a list.
     """
 
-    times: dict[int, list[int]] = field(default_factory=dict)
-    causes: dict[int, list[int | None]] = field(default_factory=dict)
-    direct: dict[int, Activation] = field(default_factory=dict)
+    history: History = field(default_factory=History)
+    direct: Activations = field(default_factory=Activations)
     answers: dict[int, list[int | None]] = field(default_factory=dict)
     ended: dict[int, list[int | None]] = field(default_factory=dict)
-    streams: dict[int, list[int]] = field(default_factory=dict)
     children: dict[int, list[int]] = field(default_factory=dict)
     listing: set[int] = field(default_factory=set)
     blind: list[tuple[int, int]] = field(default_factory=list)
@@ -66,42 +60,38 @@ class Chains:
 
     def cause(self, goid: int, ts_ns: int) -> int | None:
         """The wake-up that this goroutine's work follows from at that time."""
-        index = self.epoch(goid, ts_ns)
-        return self.causes[goid][index] if index >= 0 else None
+        return self.history.cause(goid, ts_ns)
 
     def epoch(self, goid: int, ts_ns: int) -> int:
         """How often it had been woken by then, less one; -1 before the first time that was seen."""
-        times = self.times.get(goid)
-        return bisect_right(times, ts_ns) - 1 if times else -1
+        return self.history.epoch(goid, ts_ns)
 
     def stream(self, goid: int, ts_ns: int) -> int:
         """The goroutine of the watch stream that this one's work follows from, 0 for none."""
-        index = self.epoch(goid, ts_ns)
-        return self.streams[goid][index] if index >= 0 else 0
+        return self.history.stream(goid, ts_ns)
 
-    def hand(self, goid: int, ts_ns: int, cause: int | None, stream: int = 0) -> None:
-        """A goroutine goes on for that cause from here."""
-        self.times.setdefault(goid, []).append(ts_ns)
-        self.causes.setdefault(goid, []).append(cause)
-        self.streams.setdefault(goid, []).append(stream)
+    def readied(self, wakeup: int) -> tuple[Readied, ...]:
+        """Stack, start function and id of each goroutine that a wake-up's one made runnable."""
+        return self.direct.readied.get(wakeup, ())
 
 
 class _Walk:
     """The pass: who is woken takes the waker's cause, but for locks and answers."""
 
     def __init__(self, wakeups: pd.DataFrame, code: Code, rules: Rules, peers: Peers) -> None:
-        self.chains = Chains()
+        self.chains = Chains(direct=Activations(len(wakeups)))
         self._peers = peers
         self._code = code
         self._rules = rules
         self._descriptor: list[bool] = (wakeups["kind"] == "descriptor").tolist()
-        self._fd: list[tuple[int, int]] = list(zip(wakeups["fd"], wakeups["mode"], strict=True))
+        self._fd, self._mode = wakeups["fd"].to_numpy(), wakeups["mode"].to_numpy()
         self._current: dict[int, int | None] = {}
         self._stream: dict[int, int] = {}
-        self._serving: dict[int, Activation] = {}
+        self._serving: dict[int, int] = {}
         self._woken_by_timer: dict[int, tuple[int, int]] = {}
         self._called_by_timer: dict[int, tuple[int, int]] = {}
         self._waits: dict[tuple[int, int], str] = {}
+        self._links: dict[Readied, Readied] = {}
         self._blind = 0
 
     def blind(self, ts: int, losing: bool) -> None:
@@ -109,7 +99,7 @@ class _Walk:
         self._blind += 1 if losing else -1
         for goid, cause in self._current.items():
             if cause is not None:
-                self.chains.hand(goid, ts, None)
+                self.chains.history.add(goid, ts, None, 0)
         self._current.clear()
         self._woken_by_timer.clear()
         self._called_by_timer.clear()
@@ -145,16 +135,15 @@ class _Walk:
         It waits until it may write, or for an answer: by its stack, or it has written there since
         it was woken last.
         """
-        fd, mode = self._fd[wakeup]
+        fd, mode = self._fd.item(wakeup), self._mode.item(wakeup)
         if wait in ("own_answer", "answer") or mode == WRITE:
             return True
         if wait or self._peers.is_inbound(fd, ts):
             return False
         cause = self._current.get(woken)
-        if cause is not None and self._descriptor[cause] and self._fd[cause][0] == fd:
+        if cause is not None and self._descriptor[cause] and self._fd.item(cause) == fd:
             return False  # it acknowledged what the peer sent, and the peer sends more
-        times = self.chains.times.get(woken)
-        return self._peers.wrote(woken, fd, times[-1] if times else 0, ts)
+        return self._peers.wrote(woken, fd, self.chains.history.last_ns(woken), ts)
 
     def ready(self, ts: int, goid: int, tid: int, woken: int, stack_id: int, start: int) -> None:
         """One goroutine made another runnable."""
@@ -173,7 +162,8 @@ class _Walk:
         ):
             self.chains.listing.add(goid)
         if serving is not None:
-            serving.readied.append((stack_id, start, woken))
+            link = (stack_id, start, woken)
+            self.chains.direct.add(serving, self._links.setdefault(link, link))
         self._hand(ts, woken, cause, woken if wait == "stream" else self._stream.get(goid, 0))
 
     def _is_answer(self, goid: int, cause: int | None, woken: int, wait: str) -> bool:
@@ -200,17 +190,17 @@ class _Walk:
 
     def _start(self, ts: int, goid: int, wakeup: int) -> None:
         self._hand(ts, goid, wakeup)
-        activation = Activation(goid, ts, FOREVER)
-        self.chains.direct[wakeup] = self._serving[goid] = activation
+        self.chains.direct.start(wakeup, goid, ts)
+        self._serving[goid] = wakeup
 
     def _hand(self, ts: int, goid: int, cause: int | None, stream: int = 0) -> None:
         before = self._serving.pop(goid, None)
         if before is not None:
-            before.end_ns = ts
+            self.chains.direct.end(before, ts)
         cause = None if self._blind else cause
         self._current[goid] = cause
         self._stream[goid] = stream if cause is not None else 0
-        self.chains.hand(goid, ts, cause, self._stream[goid])
+        self.chains.history.add(goid, ts, cause, self._stream[goid])
 
 
 def follow(
@@ -223,14 +213,7 @@ def follow(
     """
     walk = _Walk(wakeups, code, rules, peers)
     walk.chains.blind = _blind_times(capture)
-    marks = [
-        (order, ts, 0, 0)
-        for span in walk.chains.blind
-        for order, ts in zip((LOSING, SEEING), span, strict=True)
-    ]
-    events: list[tuple[int, ...]] = [*marks, *_events(capture, wakeups)]
-    events.sort(key=lambda event: (event[1], event[0]))
-    for order, ts, tid, goid, *rest in events:
+    for order, ts, tid, goid, *rest in _events(capture, wakeups, walk.chains.blind):
         if order in (LOSING, SEEING):
             walk.blind(ts, order == LOSING)
         elif order == FIRE:
@@ -244,37 +227,44 @@ def follow(
     return walk.chains
 
 
-def _events(capture: CaptureLike, wakeups: pd.DataFrame) -> list[tuple[int, ...]]:
-    ready, new = capture.records("goroutine_ready"), capture.records("goroutine_new")
-    events = [
-        (READY, *row)
-        for row in zip(
-            *(
-                ready[name].tolist()
-                for name in ("ts_ns", "tid", "goid", "woken_goid", "parked_stack", "woken_start")
-            ),
-            strict=True,
-        )
+def _events(
+    capture: CaptureLike, wakeups: pd.DataFrame, blind: list[tuple[int, int]]
+) -> Iterator[Event]:
+    """What the walk is fed with: order, time, thread, goroutine and more, in the order of time."""
+    marks = [
+        (order, ts, 0, 0)
+        for span in blind
+        for order, ts in zip((LOSING, SEEING), span, strict=True)
     ]
-    events += [
-        (NEW, *row)
-        for row in zip(
-            *(new[name].tolist() for name in ("ts_ns", "tid", "goid", "new_goid")), strict=True
-        )
-    ]
-    numbers = np.arange(len(wakeups))
-    columns = ("ts_ns", "tid", "goid", "parked_stack", "start", "function")
-    for number, kind, ts, tid, goid, stack, start, function in zip(
-        numbers.tolist(),
-        wakeups["kind"].tolist(),
-        *(wakeups[name].tolist() for name in columns),
-        strict=True,
-    ):
-        if kind in ("timer", "signal"):
-            events.append((FIRE, ts, tid, goid, number, function))
-        else:
-            events.append((DESCRIPTOR, ts, tid, goid, number, stack, start))
-    return events
+    marks.sort(key=_in_time)
+    ready = ("ts_ns", "tid", "goid", "woken_goid", "parked_stack", "woken_start")
+    new = ("ts_ns", "tid", "goid", "new_goid")
+    fires = wakeups["kind"].isin(("timer", "signal")).to_numpy(bool)
+    numbered = {name: wakeups[name].to_numpy() for name in WAKEUP} | {
+        "number": np.arange(len(wakeups))
+    }
+    fired = {name: numbered[name][fires] for name in FIRED}
+    came = {name: numbered[name][~fires] for name in CAME}
+    return heapq.merge(
+        marks,
+        _rows(READY, capture.records("goroutine_ready"), ready),
+        _rows(NEW, capture.records("goroutine_new"), new),
+        _rows(FIRE, fired, FIRED),
+        _rows(DESCRIPTOR, came, CAME),
+        key=_in_time,
+    )
+
+
+def _in_time(event: Event) -> tuple[int, int]:
+    return event[1], event[0]
+
+
+def _rows(order: int, table: Mapping[str, Rows] | Rows, names: Sequence[str]) -> Iterator[Event]:
+    """Rows as plain numbers, a block at a time."""
+    columns = [table[name] for name in names]
+    for first in range(0, len(columns[0]), BLOCK):
+        block = (column[first : first + BLOCK].tolist() for column in columns)
+        yield from zip(repeat(order), *block, strict=False)
 
 
 def _blind_times(capture: CaptureLike) -> list[tuple[int, int]]:

@@ -1,18 +1,22 @@
 """Threads of the target as the scheduler saw them, and the times in which all of them slept."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from whowoke.analysis.capture.chunks import stored_dtype
+from whowoke.analysis.capture.schema import RECORD_BY_NAME
 from whowoke.analysis.rules.frames import CaptureLike, Rows
 from whowoke.analysis.tables.nullable import nullable
 
 IDLE_NS = 20_000_000
 MAX_NS = 1 << 62
 
-WAKING, OFF, ON, START, EXIT = range(5)
-_RECORDS = {
+# The last switch of a thread before a window, see ``windows.py``.
+WAKING, OFF, ON, START, EXIT, KNOWN = range(6)
+KINDS = {
     "thread_waking": WAKING,
     "thread_off": OFF,
     "thread_on": ON,
@@ -20,19 +24,23 @@ _RECORDS = {
     "thread_exit": EXIT,
 }
 
+WAKING_ROWS = np.zeros(0, stored_dtype(RECORD_BY_NAME["thread_waking"]))
+
 
 @dataclass
 class Threads:
     """Scheduler events of the target, by thread and time.
 
     ``active`` says whether the thread runs or could run after the event. ``on_tid``, ``on_start``
-    and ``on_end`` are its stays on a CPU, by thread and time.
+    and ``on_end`` are its stays on a CPU, by thread and time. ``wakings`` are the records of
+    threads that were made runnable, in the order of time.
     """
 
     ts: Rows
     tid: Rows
     kind: Rows
     active: Rows
+    wakings: Rows
     start_ns: int
     end_ns: int
     sysmon: int
@@ -43,17 +51,25 @@ class Threads:
     def _stays(self) -> tuple[Rows, Rows, Rows]:
         # A new thread is first seen on a CPU.
         on = np.isin(self.kind, (ON, START))
-        relevant = on | np.isin(self.kind, (OFF, EXIT))
+        relevant = on | np.isin(self.kind, (OFF, EXIT, KNOWN))
         on, ts, tid = on[relevant], self.ts[relevant], self.tid[relevant]
+        known = self.kind[relevant] == KNOWN
         first, last = edges(tid)
         # A first event that ends a stay: the thread ran when the recording began. An end or a
         # begin that stands twice, because the other was lost, is left out.
         began = on & np.r_[first[:1], (first | ~_shifted(on))[1:]]
-        ended = ~on & (first | _shifted(on))
+        ended = ~on & ~known & (first | _shifted(on))
         start = np.where(ended & first, self.start_ns, ts)[began | (ended & first)]
         end = np.where(on & last, self.end_ns, ts)[ended | (on & last)]
         owner = tid[began | (ended & first)]
         return owner, start, end
+
+    def until(self, ts_ns: int) -> "Threads":
+        """What happened until that time."""
+        keep = self.ts <= ts_ns
+        columns = (self.ts[keep], self.tid[keep], self.kind[keep], self.active[keep])
+        wakings = self.wakings[self.wakings["ts_ns"] <= ts_ns]
+        return Threads(*columns, wakings, self.start_ns, ts_ns, self.sysmon)
 
     def cpu_until(self, times: Rows) -> Rows:
         """CPU time of all threads from the start of the recording until each of these times."""
@@ -81,28 +97,57 @@ def _elapsed(marks: Rows, times: Rows) -> Rows:
     return passed
 
 
-def load_threads(capture: CaptureLike) -> Threads:
-    """All scheduler events of the target, by thread and time."""
-    ts, tid, kind, slept = [], [], [], []
-    for name, number in _RECORDS.items():
-        rows = capture.records(name)
-        ts.append(rows["ts_ns"].astype(np.int64))
-        tid.append(rows["tid"].astype(np.int64))
-        kind.append(np.full(len(rows), number))
-        slept.append(rows["state"] != 0 if number == OFF else np.full(len(rows), number == EXIT))
+def threads_of(
+    capture: CaptureLike, parts: Iterable[tuple[str, Rows]], known: Rows | None = None
+) -> Threads:
+    """Scheduler events of the target by thread and time, of records and ``known`` last switches.
+
+    ``known`` has ``ts_ns`` and ``tid``.
+    """
+    found: dict[str, list[Rows]] = {name: [] for name in KINDS}
+    for name, rows in parts:
+        found[name].append(rows)
+    ts, tid, kind, slept = ([np.zeros(0, np.int64)] for _ in range(4))
+    for name, number in KINDS.items():
+        for rows in found[name]:
+            ts.append(rows["ts_ns"].astype(np.int64))
+            tid.append(rows["tid"].astype(np.int64))
+            kind.append(np.full(len(rows), number))
+            slept.append(rows["state"] != 0 if number == OFF else kind[-1] == EXIT)
+    if known is not None:
+        ts.append(known["ts_ns"])
+        tid.append(known["tid"])
+        kind.append(np.full(len(known), KNOWN))
+        slept.append(kind[-1] == KNOWN)
     columns = [np.concatenate(column) for column in (ts, tid, kind, slept)]
     order = np.lexsort((columns[2], columns[0], columns[1]))
     all_ts, all_tid, all_kind, all_slept = (column[order] for column in columns)
+    wakings = np.concatenate([WAKING_ROWS, *found["thread_waking"]], dtype=WAKING_ROWS.dtype)
     first, last = (int(all_ts.min()), int(all_ts.max())) if len(all_ts) else (0, 0)
     return Threads(
         ts=all_ts,
         tid=all_tid,
         kind=all_kind,
-        active=~all_slept,
+        active=all_slept == 0,
+        wakings=wakings[np.argsort(wakings["ts_ns"], kind="stable")],
         start_ns=_number(capture, "start_ns", first),
         end_ns=_number(capture, "end_ns", last),
         sysmon=_number(capture, "sysmon_tid", 0),
     )
+
+
+def load_threads(capture: CaptureLike) -> Threads:
+    """All scheduler events of the target."""
+    return threads_of(capture, capture.parts(*KINDS))
+
+
+def recorded(capture: CaptureLike) -> tuple[int, int]:
+    """Begin and end of the recording; of its thread records where it doesn't tell."""
+    start_ns, end_ns = _number(capture, "start_ns", -1), _number(capture, "end_ns", -1)
+    if start_ns >= 0 and end_ns >= 0:
+        return start_ns, end_ns
+    threads = load_threads(capture)
+    return threads.start_ns, threads.end_ns
 
 
 def _number(capture: CaptureLike, name: str, default: int) -> int:
@@ -111,28 +156,33 @@ def _number(capture: CaptureLike, name: str, default: int) -> int:
     return value if isinstance(value, int) and 0 <= value < MAX_NS else default
 
 
-def episodes(threads: Threads) -> pd.DataFrame:
+def episode_times(threads: Threads) -> tuple[Rows, Rows, Rows]:
+    """Start and end of each time between idle times, and the CPU time of all threads in it."""
+    start, end = active_times(threads, threads.tid != threads.sysmon)
+    if not len(start):
+        return start, end, start
+    # Both are sorted: nobody is active between the end that comes k-th and a later next start.
+    new = np.r_[True, start[1:] - end[:-1] >= IDLE_NS]
+    starts, ends = start[new], end[np.r_[new[1:], True]]
+    return starts, ends, threads.cpu_until(ends) - threads.cpu_until(starts)
+
+
+def episodes(starts: Rows, ends: Rows, cpu: Rows) -> pd.DataFrame:
     """The times between idle times.
 
     Returns ``start_ns``, ``end_ns``, ``idle_before_ns`` (empty where the idle time began before the
     recording), ``cpu_ns`` (of all threads from start to end, sysmon's included).
     """
-    start, end = _active_times(threads)
-    if not len(start):
+    if not len(starts):
         columns = ["start_ns", "end_ns", "idle_before_ns", "cpu_ns"]
         return pd.DataFrame({name: pd.Series(dtype="Int64") for name in columns})
-    # Both are sorted: nobody is active between the end that comes k-th and a later next start.
-    new = np.r_[True, start[1:] - end[:-1] >= IDLE_NS]
-    starts, ends = start[new], end[np.r_[new[1:], True]]
     first = np.arange(len(starts)) == 0
     idle = nullable(np.r_[0, starts[1:] - ends[:-1]], ~first)
-    cpu = threads.cpu_until(ends) - threads.cpu_until(starts)
     return pd.DataFrame({"start_ns": starts, "end_ns": ends, "idle_before_ns": idle, "cpu_ns": cpu})
 
 
-def _active_times(threads: Threads) -> tuple[Rows, Rows]:
-    """When threads began to run or could run, and when they went to sleep; sysmon's left out."""
-    keep = threads.tid != threads.sysmon
+def active_times(threads: Threads, keep: Rows) -> tuple[Rows, Rows]:
+    """When threads began to run or could run, and when they went to sleep; ``keep`` says whose."""
     ts, tid, active, kind = (
         column[keep] for column in (threads.ts, threads.tid, threads.active, threads.kind)
     )

@@ -13,14 +13,14 @@ from whowoke.analysis.waking.threads import ON, WAKING, Threads
 def thread_wakeups(
     capture: CaptureLike, threads: Threads, wakeup_ts: Rows, wakeup_tid: Rows, rules: Rules
 ) -> pd.DataFrame:
-    """Every thread of the target that the kernel made runnable.
+    """Every thread of the target that the kernel made runnable; ``wakeup_…`` are of wake-ups.
 
     Returns, in time order, ``ts_ns``; ``tid``; ``waker_tid`` (empty where an interrupt borrowed
     whatever ran); ``context``; ``carrier`` (sysmon, or no wake-up happened on the thread before it
     slept again); ``off_cpu_ns``; ``on_cpu_ns`` (CPU time until it slept again); ``wakeup`` (row of
     the first wake-up that happened on it, -1 for none).
     """
-    rows = capture.records("thread_waking")
+    rows = threads.wakings
     ts, tid = rows["ts_ns"].astype(np.int64), rows["tid"].astype(np.int64)
     context, interrupt = _contexts(capture, rows["kernel_stack"], rules)
     start, end = _runs(threads, ts, tid)
@@ -35,11 +35,13 @@ def thread_wakeups(
     return frame
 
 
-def next_run(threads: Threads, ts: Rows, tid: Rows) -> Rows:
+def next_run(capture: CaptureLike, ts: Rows, tid: Rows) -> Rows:
     """When a thread comes on a CPU after it was sent a signal; that time if it doesn't any more."""
-    on = threads.kind == ON
-    found = next_after(tid, ts, threads.tid[on], threads.ts[on])
-    return np.where(found >= 0, threads.ts[on][found], ts) if on.any() else ts
+    if not len(ts):
+        return ts
+    on = capture.records("thread_on", lambda rows: np.isin(rows["tid"], tid))
+    found = next_after(tid, ts, on["tid"].astype(np.int64), on["ts_ns"].astype(np.int64))
+    return np.where(found >= 0, on["ts_ns"].astype(np.int64)[found], ts) if len(on) else ts
 
 
 def _runs(threads: Threads, ts: Rows, tid: Rows) -> tuple[Rows, Rows]:

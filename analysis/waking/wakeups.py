@@ -5,6 +5,7 @@ import pandas as pd
 
 from whowoke.analysis.rules.frames import CaptureLike, Code, Rows, matches_any
 from whowoke.analysis.rules.lookup import MISSING, last_before
+from whowoke.analysis.waking.peers import telling
 
 SLEEP_CALLBACK = "runtime.goroutineReady"
 FORCED_GC = 1
@@ -53,6 +54,12 @@ def base_wakeups(capture: CaptureLike, code: Code, receivers: tuple[str, ...]) -
     return frame.sort_values("ts_ns", kind="stable", ignore_index=True)
 
 
+def _texts(text: str, count: int) -> Rows:
+    """One text so often: numpy's ``full`` would copy it."""
+    found: Rows = np.array([text], object).repeat(count)
+    return found
+
+
 def _empty_columns(count: int) -> dict[str, Rows]:
     zeros = np.zeros(count, np.uint64)
     columns: dict[str, Rows] = dict.fromkeys(COLUMNS, zeros)
@@ -66,7 +73,7 @@ def _descriptors(capture: CaptureLike) -> pd.DataFrame:
     rows = capture.records("netpoll_ready")
     columns = _empty_columns(len(rows)) | {
         "ts_ns": rows["ts_ns"].astype(np.int64),
-        "kind": np.full(len(rows), "descriptor", object),
+        "kind": _texts("descriptor", len(rows)),
         "tid": rows["tid"],
         "goid": rows["woken_goid"],
         "start": rows["woken_start"],
@@ -82,7 +89,7 @@ def _collections(capture: CaptureLike) -> pd.DataFrame:
     rows = rows[rows["trigger"] == FORCED_GC]
     columns = _empty_columns(len(rows)) | {
         "ts_ns": rows["ts_ns"].astype(np.int64),
-        "kind": np.full(len(rows), "gc", object),
+        "kind": _texts("gc", len(rows)),
         "tid": rows["tid"],
         "goid": rows["goid"],
     }
@@ -96,10 +103,10 @@ def _signals(capture: CaptureLike) -> pd.DataFrame:
     rows = rows[rows["sender_pid"] != pid] if isinstance(pid, int) and pid >= 0 else rows[:0]
     columns = _empty_columns(len(rows)) | {
         "ts_ns": rows["ts_ns"].astype(np.int64),
-        "kind": np.full(len(rows), "signal", object),
+        "kind": _texts("signal", len(rows)),
         "tid": rows["tid"],
         "number": rows["number"],
-        "goid": _signal_loop(capture.records("syscall"), rows["ts_ns"].astype(np.int64)),
+        "goid": _signal_loop(capture.records("syscall", telling), rows["ts_ns"].astype(np.int64)),
     }
     return pd.DataFrame(columns, columns=list(COLUMNS))
 
@@ -142,7 +149,7 @@ def _timers(capture: CaptureLike, code: Code, receivers: tuple[str, ...]) -> pd.
     _join_sleeps(capture, fires, sleeping, armed_ns, armed_period, armed_stack)
     columns = _empty_columns(len(fires)) | {
         "ts_ns": ts,
-        "kind": np.full(len(fires), "timer", object),
+        "kind": _texts("timer", len(fires)),
         "tid": fires["tid"],
         "goid": fires["woken_goid"],
         "start": fires["woken_start"],

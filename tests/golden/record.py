@@ -1,6 +1,7 @@
-"""Records the golden captures anew: build/venv/bin/python -m tests.golden.record
+"""Records golden captures anew: build/venv/bin/python -m tests.golden.record [NAME…]
 
-The expected results follow with WHOWOKE_UPDATE_GOLDEN=1 pytest tests/unit/test_golden.py.
+The expected results follow with WHOWOKE_UPDATE_GOLDEN=1 pytest tests/unit/test_golden.py, what
+docs/python.md shows with WHOWOKE_UPDATE_DOCS=1 pytest tests/unit/test_python_page.py.
 """
 
 import shutil
@@ -10,27 +11,36 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests import fixtures
+from tests import demo, fixtures, redis_server
 
 FOLDER = Path(__file__).resolve().parent
-OPERATORS = ("requeue", "resync", "ticker")
-PERIOD, SECONDS = "2s", "16s"
+OPERATORS = ("requeue", "resync", "ticker", "poller")
+PERIOD, SECONDS = "2s", 16
 
 
 def main() -> None:
-    """Run the demo operators from a temporary folder, so that no path of this tree is recorded."""
+    """Run operators from a temporary folder, so that no path of this tree is recorded."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="golden-")))
         cluster = stack.enter_context(fixtures.cluster(folder))
-        recorders = []
-        for name in OPERATORS:
+        running = {}
+        for name in sys.argv[1:] or OPERATORS:
+            arguments = []
+            if name in demo.NEED_DATABASE:
+                redis = stack.enter_context(redis_server.running_redis(folder / "redis"))
+                arguments = [f"--database={redis.address}"]
             program = Path(shutil.copy(fixtures.PROGRAMS / name, folder / name))
-            running = stack.enter_context(fixtures.operator(program, cluster, period=PERIOD))
-            argv = [sys.executable, "-m", "whowoke.tracer.cli", "record", "-p", str(running.pid)]
-            argv += ["-d", SECONDS, "--force", "-o", str(FOLDER / f"{name}.whowoke")]
-            recorders.append(subprocess.Popen(argv))
-        for recorder in recorders:
-            recorder.wait(120)
+            running[name] = stack.enter_context(
+                fixtures.operator(program, cluster, period=PERIOD, arguments=arguments)
+            )
+        recorders = []
+        with demo.disturbed(cluster, running, SECONDS / 2):
+            for name, operator in running.items():
+                argv = [*demo.WHOWOKE, "record", "-p", str(operator.pid), "-d", f"{SECONDS}s"]
+                argv += ["--force", "-o", str(FOLDER / f"{name}.whowoke")]
+                recorders.append(subprocess.Popen(argv))
+            for recorder in recorders:
+                recorder.wait(120)
 
 
 if __name__ == "__main__":

@@ -44,4 +44,5 @@ def checked(rows, listeners):
     """What ``shop`` asks in its reconciles, all of them."""
     frame = table(rows)
     runs = {int(run): "shop" for run in frame["reconcile_id"].dropna()}
-    return Checks(load(frame), runs, listeners)
+    rows = load(frame)
+    return Checks(rows, runs, listeners, rows)

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import types
 
-import pandas as pd
 import pytest
 
 from tests.unit.captures import write_small
@@ -30,7 +29,7 @@ def run(whowoke):
 
 @pytest.fixture
 def analysed(monkeypatch):
-    """A model and a verdict in place of the real ones; returns what they were asked."""
+    """A verdict in place of the real one; returns what it was asked."""
     asked = []
 
     class Explanation:
@@ -40,14 +39,12 @@ def analysed(monkeypatch):
         def json(self):
             return {"cause": "requeue.after"}
 
-    def explain(capture, period_ns):
+    def explain(capture, period_ns, limits):
         asked.append((capture.path.name, period_ns))
         return Explanation()
 
-    model, explanation = types.ModuleType("model"), types.ModuleType("explain")
-    model.analyse = lambda _: {"losses": pd.DataFrame({"count": [3]})}
+    explanation = types.ModuleType("explain")
     explanation.explain = explain
-    monkeypatch.setitem(sys.modules, "whowoke.analysis.model", model)
     monkeypatch.setitem(sys.modules, "whowoke.analysis.telling.explain", explanation)
     return asked
 

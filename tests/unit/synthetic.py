@@ -3,7 +3,7 @@
 Functions are written as they stand in a binary; times are in milliseconds since the start.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from tests.unit.go_stacks import BY_RESULT, SEND_TIME
 from tests.unit.network import MS, Network
 from whowoke.analysis.capture.chunks import Frame
+from whowoke.analysis.capture.reader import Keep
 from whowoke.analysis.capture.schema import RECORD_BY_NAME, record_dtype
 
 QUEUE, METRICS = 0x1000, 0x2000
@@ -49,7 +50,14 @@ class Synthetic(Network):
     def losses(self) -> pd.DataFrame:
         return pd.DataFrame(self.lost, columns=["ts_ns", "kind", "count"])
 
-    def records(self, name: str) -> np.ndarray:
+    def parts(self, *names: str) -> Iterator[tuple[str, np.ndarray]]:
+        return ((name, self.records(name)) for name in names)
+
+    def records(self, name: str, keep: Keep | None = None) -> np.ndarray:
+        array = self.table(name)
+        return array if keep is None else array[keep(array)]
+
+    def table(self, name: str) -> np.ndarray:
         rows = sorted(self._rows.get(name, []), key=lambda row: row["ts_ns"])
         array = np.zeros(len(rows), record_dtype(RECORD_BY_NAME[name]))
         for index, row in enumerate(rows):

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.captures import FIRE, STACK, SYSCALL, contents, rows_of, write_small
 from whowoke.analysis.capture import chunks, schema
 from whowoke.analysis.capture.reader import Capture, CaptureWriter, Frame
-from whowoke.analysis.capture.writer import FLUSH_AGE_S, ROWS_PER_CHUNK
+from whowoke.analysis.capture.writer import ROWS_PER_CHUNK, flush_age_s
 from whowoke.analysis.errors import UnsupportedError, UsageError, WhowokeError
 
 
@@ -101,12 +101,42 @@ def test_old_rows_are_written_without_waiting_for_more(tmp_path, monkeypatch):
     monkeypatch.setattr("whowoke.analysis.capture.writer.time.monotonic", lambda: now)
     with CaptureWriter(path) as writer:
         writer.records(FIRE, rows_of(FIRE, 1))
-        now += FLUSH_AGE_S / 2
+        now += flush_age_s(0) / 2
         writer.records(FIRE, rows_of(FIRE, 1))
         assert len(Capture.open(path).records("timer_fire")) == 0
-        now += FLUSH_AGE_S / 2
+        now += flush_age_s(0) / 2
         writer.records(SYSCALL, rows_of(SYSCALL, 1))
         assert Capture.open(path).counts() == {"syscall": 1, "timer_fire": 2}
+
+
+def test_a_long_recording_is_written_less_often(tmp_path, monkeypatch):
+    path = tmp_path / "long.whowoke"
+    now = 100.0
+    monkeypatch.setattr("whowoke.analysis.capture.writer.time.monotonic", lambda: now)
+    with CaptureWriter(path) as writer:
+        now += 500
+        writer.records(FIRE, rows_of(FIRE, 1))
+        now += 4
+        writer.flush_old()
+        assert len(Capture.open(path).records("timer_fire")) == 0
+        now += 2
+        writer.flush_old()
+        assert len(Capture.open(path).records("timer_fire")) == 1
+    assert [flush_age_s(seconds) for seconds in (0, 70, 500, 86400)] == [1, 1, 5, 10]
+
+
+def test_only_the_rows_that_are_wanted_are_kept(tmp_path):
+    path = tmp_path / "some.whowoke"
+    with CaptureWriter(path) as writer:
+        for first in (0, 10):
+            rows = rows_of(FIRE, 10)
+            rows["timer"] = np.arange(first, first + 10)
+            writer.records(FIRE, rows)
+            writer.flush()
+    capture = Capture.open(path)
+    even = capture.records("timer_fire", lambda rows: rows["timer"] % 2 == 0)
+    assert sorted(even["timer"].tolist()) == list(range(0, 20, 2))
+    assert [len(rows) for _, rows in capture.parts("timer_fire")] == [10, 10]
 
 
 def test_it_can_be_read_while_it_is_written(tmp_path):

@@ -12,7 +12,7 @@ from whowoke.analysis.capture import schema
 from whowoke.analysis.tables.columns import TABLES
 from whowoke.tracer import doctor
 
-VERBS = ("explain", "record", "timers", "show", "export", "info", "schema", "doctor")
+VERBS = ("explain", "record", "timers", "show", "diff", "export", "info", "schema", "doctor")
 
 
 def test_help_imports_nothing_slow(whowoke):
@@ -62,6 +62,14 @@ WRONG = [
     ["record", "123"],
     ["export", "FILE", "--format", "csv"],
     ["export", "FILE", "--format", "xls", "-o", "x"],
+    ["export", "FILE", "--format", "perfetto", "-o", "."],
+    ["export", "FILE", "--weight", "cpu", "-o", "x"],
+    ["export", "FILE", "--from", "noon", "-o", "x"],
+    ["explain", "FILE", "--from", "9s", "--to", "3s"],
+    ["explain", "FILE", "--to", "2026-01-01"],
+    ["show", "FILE", "1", "--from", "1s"],
+    ["diff", "FILE"],
+    ["diff", "FILE", "FILE", "--fail-if", "wakeups"],
     ["info"],
     ["info", "missing.whowoke"],
 ]
@@ -169,7 +177,7 @@ def test_a_reader_that_goes_away_is_no_error(whowoke):
 
 
 def test_an_error_of_ours_is_two_lines_without_a_traceback(small, monkeypatch, analysed):
-    def explain(_capture, _period_ns):
+    def explain(_capture, _period_ns, _limits):
         raise KeyError("oops\nand more")
 
     monkeypatch.setattr(

@@ -104,3 +104,30 @@ def test_progress_is_shown_on_a_terminal_only(monkeypatch, recorded, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     cli._record(options.RecordOptions(duration_ns=10**10, pid=1))
     assert "recording 2 of 10 s: 1,000 records, 0 lost" in capsys.readouterr().err
+
+
+def test_a_recording_may_last(tmp_path, monkeypatch, recorded):
+    monkeypatch.chdir(tmp_path)
+    assert invoke("record", "-p", 42, "--keep", "10m", "-o", "1").exit_code == 0
+    assert invoke("record", "-p", 42, "--rotate", "100MB", "-d", "2h", "-o", "2").exit_code == 0
+    assert invoke("record", "-p", 42, "--periods", 5, "--period", "15s", "-o", "3").exit_code == 0
+    kept, rotated, counted = recorded
+    assert (kept.keep.ns, kept.duration_ns) == (600 * 10**9, 8760 * 3600 * 10**9)
+    assert (rotated.rotate.size, rotated.duration_ns) == (10**8, 7200 * 10**9)
+    assert (counted.periods, counted.period_ns) == (5, 15 * 10**9)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--keep", "10m", "--rotate", "1h"), "at once"),
+        (("--period", "15s"), "without --periods"),
+        (("--keep", "10"), "neither a time nor a size"),
+    ],
+)
+def test_what_cant_be_together_is_told(options, words, recorded):
+    result = invoke("record", "-p", 42, *options)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 2
+    assert recorded == []

@@ -2,13 +2,16 @@
 
 import csv
 import os
+import tomllib
 
 import pandas as pd
 import pytest
 
-from whowoke.analysis.errors import UsageError, WhowokeError
+from whowoke.analysis.errors import UnsupportedError, UsageError, WhowokeError
 from whowoke.analysis.output import export as exporters
 from whowoke.analysis.output.export import export
+from whowoke.analysis.output.exporter import Exporter, Source
+from whowoke.analysis.output.files import single
 from whowoke.analysis.tables.columns import QUEUE, TABLES, WAKEUPS
 from whowoke.analysis.tables.shape import conform, utc_times
 
@@ -34,7 +37,7 @@ def rows(path):
 
 
 def test_every_table_is_a_file_with_every_column(tmp_path):
-    written = export({"wakeups": wakeups()}, "csv", tmp_path / "out")
+    written = export(Source({"wakeups": wakeups()}), "csv", tmp_path / "out")
     assert [path.stem for path in written] == [table.name for table in TABLES]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
         path.name for path in written
@@ -45,7 +48,7 @@ def test_every_table_is_a_file_with_every_column(tmp_path):
 
 
 def test_values_are_exact_and_what_is_unknown_is_empty(tmp_path):
-    export({"wakeups": wakeups()}, "csv", tmp_path)
+    export(Source({"wakeups": wakeups()}), "csv", tmp_path)
     first, second = rows(tmp_path / "wakeups.csv")
     assert first["time"] == "2025-12-17T19:33:20.000000001Z"
     assert first["woke_process"] == "true"
@@ -63,7 +66,7 @@ def test_what_was_written_reads_back_the_same(tmp_path):
              "name": ["a", None]}
         ),
     )  # fmt: skip
-    export({"queue": queue}, "csv", tmp_path)
+    export(Source({"queue": queue}), "csv", tmp_path)
     read = pd.read_csv(tmp_path / "queue.csv", dtype=QUEUE.dtypes)
     pd.testing.assert_frame_equal(read, queue)
     assert WAKEUPS.dtypes["time"] == str(
@@ -75,13 +78,13 @@ def test_what_was_written_reads_back_the_same(tmp_path):
 
 def test_nothing_is_overwritten_unless_forced(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    export({}, "csv", tmp_path)
+    export(Source({}), "csv", tmp_path)
     (tmp_path / "queue.csv").write_text("older")
     with pytest.raises(UsageError, match=r"wakeups\.csv exists") as caught:
-        export({}, "csv", tmp_path)
+        export(Source({}), "csv", tmp_path)
     assert "--force" in caught.value.hint
     assert (tmp_path / "queue.csv").read_text() == "older"
-    export({}, "csv", tmp_path, force=True)
+    export(Source({}), "csv", tmp_path, force=True)
     assert (tmp_path / "queue.csv").read_text() != "older"
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
@@ -93,8 +96,8 @@ def test_a_link_is_replaced_and_not_followed(tmp_path):
     folder.mkdir()
     (folder / "queue.csv").symlink_to(other)
     with pytest.raises(UsageError):
-        export({}, "csv", folder)
-    export({}, "csv", folder, force=True)
+        export(Source({}), "csv", folder)
+    export(Source({}), "csv", folder, force=True)
     assert other.read_text() == "precious"
 
 
@@ -104,13 +107,13 @@ def test_places_where_nothing_can_be_written(tmp_path):
     for path in (file, file / "below", tmp_path / ("x" * 300)):
         for force in (False, True):
             with pytest.raises(WhowokeError) as caught:
-                export({}, "csv", path, force)
+                export(Source({}), "csv", path, force)
             assert caught.value.hint
 
 
 def test_an_unknown_format_names_the_known_ones(tmp_path):
     with pytest.raises(UsageError) as caught:
-        export({}, "xls", tmp_path)
+        export(Source({}), "xls", tmp_path)
     assert "csv" in caught.value.hint
 
 
@@ -120,14 +123,37 @@ def test_a_failed_write_leaves_no_part(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", fail)
     with pytest.raises(WhowokeError, match="No space left"):
-        export({}, "csv", tmp_path / "out")
+        export(Source({}), "csv", tmp_path / "out")
     assert os.listdir(tmp_path / "out") == []
 
 
 def test_another_format_is_one_entry(tmp_path, monkeypatch):
-    exporter = exporters.Exporter(
-        lambda path: [path], lambda tables, path: path.write_text(",".join(tables))
+    exporter = Exporter(
+        "names", single, lambda source, path: path.write_text(",".join(source.tables))
     )
     monkeypatch.setitem(exporters.EXPORTERS, "names", exporter)
-    assert export({}, "names", tmp_path / "x") == [tmp_path / "x"]
-    assert (tmp_path / "x").read_text() == ",".join(table.name for table in TABLES)
+    assert export(Source({"wakeups": wakeups()}), "names", tmp_path / "x") == [tmp_path / "x"]
+    assert (tmp_path / "x").read_text() == "wakeups"
+
+
+def test_a_missing_package_is_told_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for name in ("parquet", "perfetto"):
+        with pytest.raises(UnsupportedError, match="is not installed") as caught:
+            exporters.check(name, tmp_path / "out", False)
+        assert "whowoke[export]" in caught.value.hint
+    for name in ("csv", "ndjson", "folded"):
+        assert exporters.check(name, tmp_path / "out", False).needs == ()
+
+
+def test_the_package_names_the_extra_that_formats_need(tree):
+    project = tomllib.loads((tree / "pyproject.toml").read_text())["project"]
+    extra = {text.split(">")[0] for text in project["optional-dependencies"]["export"]}
+    assert {name for exporter in exporters.EXPORTERS.values() for name in exporter.needs} == extra
+
+
+def test_weights_are_for_folded_stacks(tmp_path):
+    for name, weight in (("csv", "cpu"), ("folded", "time")):
+        with pytest.raises(UsageError):
+            exporters.check(name, tmp_path / "out", False, weight)
+    assert exporters.check("folded", tmp_path / "out", False, "cpu")

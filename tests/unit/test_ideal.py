@@ -88,7 +88,7 @@ def test_the_unknown_always_stays():
 def times(found, *spans, of):
     """Each scenario; ``of`` are the episodes of the wake-ups."""
     frame = pd.DataFrame(spans, columns=["start_ns", "end_ns"])
-    return ideals(found, np.array(of), frame, 0, 100)
+    return ideals(found, np.array(of), frame, (0, 100), np.ones(len(of), bool))
 
 
 def test_where_writes_may_have_been_missed_it_is_not_known_which_events_wrote():
@@ -160,6 +160,6 @@ def test_a_day_is_not_quadratic():
     count = 400_000
     found = wakeups(*[METRIC] * count)
     frame = pd.DataFrame({"start_ns": np.arange(count) * 200, "end_ns": np.arange(count) * 200 + 1})
-    rows = ideals(found, np.arange(count), frame, 0, count * 200)
+    rows = ideals(found, np.arange(count), frame, (0, count * 200), np.ones(count, bool))
     assert rows[0].asleep_ns == count * 199
     assert len(rows[0].bar(60)) == 60

@@ -115,7 +115,7 @@ def test_records_that_make_no_sense_do_no_harm(seed):
             rows[name] = random.choice(np.array(few, rows.dtype[name]), 60)
         rows["ts_ns"] = random.integers(0, 10**9, 60)
         made[record.name] = np.sort(rows, order="ts_ns")
-    c.records = made.__getitem__
+    c.table = made.__getitem__
     explain(c).text()
     assert len(analyse(c)["queue"]) == 240
 
@@ -147,7 +147,7 @@ def test_a_hundred_thousand_records_take_two_seconds():
     rows("reconcile_start", 8, goid=70, queue=7, metrics=8, controller=c.text("web"), **key)
     rows("reconcile_result", 9, goid=70)
     rows("thread_off", 10, state=1)
-    c.records = made.__getitem__
+    c.table = made.__getitem__
     assert sum(len(array) for array in made.values()) == 110_000
     began = time.process_time()
     tables = analyse(c)

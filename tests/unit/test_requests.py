@@ -1,5 +1,7 @@
 """What reconciles read and write, told as requests."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,7 @@ from tests.unit.askings import (
 )
 from tests.unit.go_stacks import CACHE, IN_READ_LOOP
 from tests.unit.synthetic import WORKER
+from whowoke.analysis.capture.reader import Keep
 from whowoke.analysis.capture.schema import RECORD_BY_NAME, Record, record_dtype
 from whowoke.analysis.model import Analysis
 
@@ -294,8 +297,12 @@ class Hostile(Asking):
         found["kind"] = record.kind
         return found[np.argsort(found["ts_ns"], kind="stable")]
 
-    def records(self, name: str) -> np.ndarray:
-        return self._rows_of[name]
+    def parts(self, *names: str) -> Iterator[tuple[str, np.ndarray]]:
+        return ((name, self.records(name)) for name in names)
+
+    def records(self, name: str, keep: Keep | None = None) -> np.ndarray:
+        rows = self._rows_of[name]
+        return rows if keep is None else rows[keep(rows)]
 
 
 @pytest.mark.parametrize("small", [0, 3, 12])

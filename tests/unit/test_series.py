@@ -7,7 +7,8 @@ from whowoke.analysis.verdicts.series import gaps_by_cause, schedule
 
 
 def gaps(*points):
-    return gaps_by_cause(pd.DataFrame(points, columns=["cause", "series", "ts_ns"]))
+    rows = [(*point, row) for row, point in enumerate(points, 1)]
+    return gaps_by_cause(pd.DataFrame(rows, columns=["cause", "series", "ts_ns", "row"]))
 
 
 def test_gaps_are_within_a_series():

@@ -30,7 +30,7 @@ def main() -> int:
     if "demo" in asked.only:
         for module in ("tests.vm.about", "tests.vm.scene"):
             host = [sys.executable, "-m", module, str(boxes.FOLDER / "results" / "host")]
-            subprocess.run(host, cwd=ROOT, check=True)
+            subprocess.run([*namespaces.DIE_WITH_US, *host], cwd=ROOT, check=True)
     argv = [sys.executable, "-m", "tests.vm", chosen.name, "--inside", "--only", *asked.only]
     code = namespaces.enter(argv)
     results = boxes.FOLDER / "results" / chosen.name

@@ -16,6 +16,7 @@ PERIOD_S, SECONDS = 5, 60
 OBJECTS = 3
 # A compiler on an emulated processor.
 READY_S = 300
+END_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
 WHOWOKE = (sys.executable, "-m", "whowoke.tracer.cli")
 
 
@@ -36,7 +37,7 @@ def main() -> None:
             ready = state / f"{name}.ready"
             argv = [*WHOWOKE, "record", "-p", str(pid), "-d", f"{SECONDS}s", "--force"]
             argv += ["-o", str(folder / f"{name}.whowoke"), "--ready-file", str(ready)]
-            popen = recorders[name] = subprocess.Popen(argv)
+            popen = recorders[name] = subprocess.Popen([*END_WITH_US, *argv])
             fixtures.wait_until(ready.exists, READY_S, f"the recorder of {name}", popen)
         codes = {name: popen.wait(READY_S) for name, popen in recorders.items()}
     if any(codes.values()):
