@@ -22,7 +22,7 @@ from whowoke.tracer.compiled import PARAMETER_BASE, Compiled
 from whowoke.tracer.loader import SYSTEM_PACKAGES
 from whowoke.tracer.plan import MAX_SITES, Plan
 
-COMPILE_TIMEOUT_S = 120.0
+COMPILE_TIMEOUT_S = 300.0
 CFLAGS = ("-Wno-unused-function", "-Wno-unused-variable")
 MAX_THREADS = 4096
 RING_PAGES = {"threads": 1024, "go": 1024, "texts": 512}
