@@ -13,11 +13,22 @@ import typer
 
 from whowoke.analysis import cli as files
 from whowoke.analysis import verbs
-from whowoke.analysis.cli import ErrorsToExitCodes, Force, From, Json, Spans, To, show, tell
+from whowoke.analysis.cli import (
+    ErrorsToExitCodes,
+    FailOnLoss,
+    Force,
+    From,
+    Json,
+    Spans,
+    To,
+    show,
+    tell,
+)
 from whowoke.analysis.durations import format_duration, parse_duration, parse_percent, parse_span
 from whowoke.analysis.errors import UsageError
 from whowoke.analysis.window import Limits
 from whowoke.tracer import recorder
+from whowoke.tracer.beginning import give_to_caller, import_numpy
 from whowoke.tracer.options import RecordOptions, RecordSummary
 from whowoke.tracer.timing import table
 
@@ -86,6 +97,7 @@ def explain(
     spans: Spans = None,
     start: From = None,
     end: To = None,
+    fail_on_loss: FailOnLoss = False,
 ) -> None:
     """Say what wakes an operator: from a capture, or recording a running process first.
 
@@ -96,9 +108,10 @@ def explain(
     files.exclusive(**{"FILE": file, "-p PID": pid})
     period_ns, limits = parse_duration(period) if period else None, Limits.parse(start, end)
     if file is not None:
-        files.explain_file(file, period_ns, as_json, spans, limits)
+        files.explain_file(file, period_ns, as_json, spans, limits, fail_on_loss)
         return
     with tempfile.TemporaryDirectory(prefix="whowoke-") as folder:
+        give_to_caller(folder)
         kept = output or Path(folder) / "capture.whowoke"
         options = RecordOptions(
             pid=pid,
@@ -111,7 +124,7 @@ def explain(
         # What was left out, the explanation says itself.
         for line in _described(summary)[len(summary.notes) :] if output else ():
             tell(line)
-        files.explain_file(kept, period_ns, as_json, limits=limits)
+        files.explain_file(kept, period_ns, as_json, limits=limits, fail_on_loss=fail_on_loss)
 
 
 @app.command()
@@ -157,6 +170,7 @@ def record(
     timing: Annotated[
         bool, typer.Option("--timing", help="Say what the start and the end took.")
     ] = False,
+    fail_on_loss: FailOnLoss = False,
 ) -> None:
     """Record a running operator into a capture file. Needs root; Ctrl-C ends it in order.
 
@@ -194,6 +208,8 @@ def record(
         show(line) if dry_run else tell(line)
     for line in table(summary.timing_ns) if timing else ():
         tell(line)
+    if fail_on_loss:
+        files.check_lossless(summary.lost)
 
 
 @app.command()
@@ -232,6 +248,7 @@ def timers(
 
 
 def _record(options: RecordOptions) -> RecordSummary:
+    import_numpy()
     from whowoke.tracer.record import record as run
 
     if not sys.stderr.isatty():
@@ -260,6 +277,7 @@ def _described(summary: RecordSummary) -> list[str]:
         "duration": "",
         "interrupted": ", interrupted",
         "target exited": ", the target exited",
+        "target replaced": ", the target became another program (exec)",
         "periods": ", it came back often enough",
     }
     lasted = format_duration(summary.duration_ns)

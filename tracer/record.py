@@ -13,13 +13,14 @@ from typing import Literal
 
 from whowoke.analysis.capture.reader import CaptureWriter, sudo_owner
 from whowoke.analysis.capture.segments import KeepingWriter, RotatingWriter
-from whowoke.analysis.errors import UsageError
-from whowoke.tracer import uprobes
+from whowoke.analysis.errors import UsageError, WhowokeError
+from whowoke.tracer import privileges, uprobes
 from whowoke.tracer.budget import Budget
 from whowoke.tracer.calibrate import calibrated
 from whowoke.tracer.compiling import compiled
 from whowoke.tracer.doctor import ensure_recordable, installed_version
 from whowoke.tracer.drain import Drain
+from whowoke.tracer.enabling import Enabling
 from whowoke.tracer.engine import Engine
 from whowoke.tracer.follow import Followed, clock_reading, identity
 from whowoke.tracer.informers import read_informers
@@ -29,13 +30,16 @@ from whowoke.tracer.periods import Periods
 from whowoke.tracer.program import Program
 from whowoke.tracer.sockets import open_sockets
 from whowoke.tracer.statistics import Statistics
+from whowoke.tracer.suspends import Suspends
+from whowoke.tracer.symbols import kernel_symbols_are_hidden
 from whowoke.tracer.target import Target
 from whowoke.tracer.timing import Timing
 from whowoke.tracer.versions import versions_of
 
 TOLD_DETACH_S = 0.5
+HIDDEN = "the kernel hides its functions (no CAP_SYSLOG): what woke threads isn't known"
 
-Ended = Literal["duration", "interrupted", "target exited", "periods"]
+Ended = Literal["duration", "interrupted", "target exited", "target replaced", "periods"]
 Progress = Callable[[float, int, int], None]
 Say = Callable[[str], None]
 
@@ -55,8 +59,12 @@ def record(
         launched = stack.enter_context(Launched(options.command)) if options.command else None
         with timing.step("open target"):
             target = stack.enter_context(_find_target(options, launched))
+        enabling = stack.enter_context(Enabling())
+        privileges.before_target(uprobes.way(), launched is not None)
         with timing.step("read binary and plan"):
             program = Program(target)
+        if kernel_symbols_are_hidden():
+            program.plan.missing.append(HIDDEN)
         if options.dry_run:
             return _dry_run(program)
         program.symbols.read_kernel()
@@ -78,23 +86,25 @@ def record(
         writer.metadata({"clocks": [clock]})
         with timing.step("attach"):
             engine.attach()
+        _give_up(options, output, launched, writer)
         start_ns = time.monotonic_ns()
         writer.metadata({"start_ns": start_ns, "sysmon_tid": program.sysmon_tid()})
         _begin(launched, options.ready_file)
         budget = Budget(engine, options.budget, traps, start_ns)
         periods = Periods(options.periods, options.period_ns) if options.periods else None
-        statistics = Statistics(engine.programs)
+        statistics = Statistics(engine.programs, enabling.descriptor)
         drain = Drain(engine, program, writer, budget, statistics, timing, periods)
         if isinstance(writer, RotatingWriter):
             writer.last_words = partial(_last_words, program, drain)
-        ended = _loop(options, target, (drain, followed), interrupted, start_ns, progress)
+        watched = (drain, followed, Suspends(writer))
+        ended = _loop(options, target, watched, interrupted, start_ns, progress)
         end_ns = time.monotonic_ns()
         _tell_detach(program, say, "")
         drain.finish(end_ns, ended, program.sysmon_tid())
         writer.metadata({"traps": asdict(traps), "timing_ns": timing.steps})
         followed.finish()
         writer.metadata({"clocks": [clock, clock_reading()]})
-        if target.is_alive():
+        if target.is_alive() and ended != "target replaced":
             writer.metadata(read_informers(program, drain.controllers, drain.readers))
         writer.close()
         return RecordSummary(
@@ -104,11 +114,21 @@ def record(
             duration_ns=end_ns - start_ns,
             records=drain.records,
             lost=drain.lost + followed.lost,
-            size=writer.size,
+            size=_size(writer.path),
             ended=ended,
             notes=list(program.plan.missing),
             timing_ns=timing.steps,
         )
+
+
+def _give_up(
+    options: RecordOptions, output: Path, launched: Launched | None, writer: CaptureWriter
+) -> None:
+    """Keep only the privileges that the rest needs, and put them into the capture."""
+    folders = [path.absolute().parent for path in (output, options.ready_file) if path]
+    makes_files = bool(options.keep or options.rotate)
+    privileges.once_attached(uprobes.way(), launched is not None, folders, makes_files=makes_files)
+    writer.metadata({"privileges": privileges.told()})
 
 
 def _begin(launched: Launched | None, ready_file: Path | None) -> None:
@@ -116,7 +136,7 @@ def _begin(launched: Launched | None, ready_file: Path | None) -> None:
     if launched:
         launched.release()
     if ready_file:
-        ready_file.touch()
+        _touch(ready_file)
 
 
 def _load(engine: Engine, timing: Timing) -> None:
@@ -126,6 +146,24 @@ def _load(engine: Engine, timing: Timing) -> None:
     timing.steps[name] = time.monotonic_ns() - before_ns
     with timing.step("load"):
         engine.load(programs)
+
+
+def _touch(path: Path) -> None:
+    try:
+        path.touch()
+    except OSError as err:
+        raise WhowokeError(
+            f"cannot make the ready file {path}: {err.strerror}", "name a file that can be made"
+        ) from None
+
+
+def _size(output: Path) -> int:
+    try:
+        return output.stat().st_size
+    except OSError:
+        raise WhowokeError(
+            f"{output} was removed while it was recorded", "record again, and leave it there"
+        ) from None
 
 
 def _tell_detach(program: Program, say: Say | None, when: str) -> None:
@@ -184,13 +222,13 @@ def _interrupts() -> Iterator[list[int]]:
 def _loop(
     options: RecordOptions,
     target: Target,
-    followed: tuple[Drain, Followed],
+    watched: tuple[Drain, Followed, Suspends],
     interrupted: list[int],
     start_ns: int,
     progress: Progress | None,
 ) -> Ended:
     """Drain until the end; returns why it ended."""
-    drain, logs = followed
+    drain, logs, suspends = watched
     while True:
         left_s = (options.duration_ns - time.monotonic_ns() + start_ns) / 1e9
         time.sleep(max(0.0, min(drain.pause_s, left_s)))
@@ -198,11 +236,14 @@ def _loop(
         alive = target.is_alive()
         drain.step()
         logs.step()
+        suspends.step()
         elapsed_ns = time.monotonic_ns() - start_ns
         if progress:
             progress(elapsed_ns / 1e9, drain.records, drain.lost)
         if not alive:
             return "target exited"
+        if target.has_become_another():
+            return "target replaced"
         if interrupted:
             return "interrupted"
         if elapsed_ns >= options.duration_ns:
