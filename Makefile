@@ -4,6 +4,7 @@
 # make fuzz    look for input that does harm, by coverage; FUZZ=elf for one reader, SECONDS=600 each
 # make bench    what recording costs, as a table and one JSON line: half an hour; ONLY=hit,drain runs a part,
 #               ROUNDS=1 says quickly whether all works
+# make stress  attach and detach on a busy operator that checks itself, ROUNDS=1000 times
 # make vm-test    tests and a recording in a virtual machine; GUEST=trixie for another kernel
 # make fixtures / lint / venv / go / clean
 # A fresh Debian 12 or Ubuntu 24.04 as root needs nothing but make.
@@ -35,7 +36,7 @@ GO_BUILD = $(CURDIR)/build/go build -v -trimpath -buildvcs=false
 STRIP := -ldflags='-s -w'
 
 .PHONY: demo test accuracy lint fixtures selected-versions venv go system test-tools database clean
-.PHONY: vm-test vm-tools fuzz bench bench-tools
+.PHONY: vm-test vm-tools fuzz stress bench bench-tools
 
 demo: venv build/bin/cluster $(DEMO:%=build/bin/%) $(if $(filter poller,$(DEMO)),database)
 	$(BIN)/python -m tests.demo --period $(PERIOD) --seconds $(SECONDS) $(DEMO)
@@ -51,7 +52,7 @@ lint: venv go build/mypy/whowoke
 	$(BIN)/mypy -p whowoke
 	$(BIN)/mypy tests/fixtures.py tests/blind.py tests/versions.py tests/recording.py tests/accuracy \
 	  tests/api.py tests/blind_poller.py tests/containers.py tests/passes.py tests/redis_server.py \
-	  tests/scene.py tests/day tests/vm tests/bench
+	  tests/scene.py tests/day tests/vm tests/bench tests/stress.py tests/survival.py
 	$(BIN)/lint-imports
 	unformatted="$$("$$(build/go env GOROOT)/bin/gofmt" -l tests)"; \
 	  [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }
@@ -73,6 +74,11 @@ BENCH_PROGRAMS := cluster loops pingpong loaded requeue requeue-unstripped
 # Loads BPF programs: as root. The page: python -m tests.bench.page
 bench: venv bench-tools $(BENCH_PROGRAMS:%=build/bin/%)
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+ROUNDS ?= 1000
+
+stress: venv build/bin/survivor
+	$(BIN)/python -m tests.stress --rounds $(ROUNDS)
 
 GUEST ?= bookworm
 VM_PROGRAMS := cluster timers timers-unstripped requeue resync ticker
@@ -105,8 +111,8 @@ database:
 	@command -v redis-check-rdb >/dev/null || { $(APT_INSTALL) redis-tools; }
 
 test-tools: database
-	@{ command -v bpftrace && command -v gcc && command -v node; } >/dev/null || \
-	  { $(APT_INSTALL) bpftrace gcc libc6-dev nodejs; }
+	@{ command -v bpftrace && command -v gcc && command -v node && command -v mkfs.ext4; } >/dev/null || \
+	  { $(APT_INSTALL) bpftrace gcc libc6-dev nodejs e2fsprogs; }
 	@command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }
 
 # Command and package. What can't be had here is told in the table.

@@ -33,6 +33,9 @@ Spans = Annotated[
     list[Path] | None,
     typer.Option("--spans", metavar="FILE", help="Its JSON log, or OTLP/JSON spans; repeatable."),
 ]
+FailOnLoss = Annotated[
+    bool, typer.Option("--fail-on-loss", help="Exit with 4 where anything was lost.")
+]
 From = Annotated[
     str | None,
     typer.Option("--from", metavar="TIME", help="From then on: 10s after its start, or RFC 3339."),
@@ -165,14 +168,20 @@ def explain_file(
     as_json: bool,
     spans: Sequence[Path] | None = None,
     limits: Limits = EVERYTHING,
+    fail_on_loss: bool = False,
 ) -> None:
-    """Print why the target of a capture woke; DataIncompleteError after it for a cut capture."""
+    """Print why the target of a capture woke; DataIncompleteError after it for a cut capture.
+
+    With ``fail_on_loss`` also for one in which anything was lost.
+    """
     capture = open_capture(file, spans, several=True)
     with progress(f"analysing {file}"):
         explanation = _explanation(capture, period_ns, limits)
         text = json.dumps(explanation.json(), indent=2) if as_json else explanation.text()
     show(text)
     check_complete(capture)
+    if fail_on_loss:
+        check_lossless(sum(n for one in capture.processes for n in one.lost().values()))
 
 
 def _explanation(capture: "Capture", period_ns: int | None, limits: Limits) -> Any:
@@ -223,6 +232,15 @@ def check_complete(capture: "Capture") -> None:
         raise DataIncompleteError(
             f"{capture.path} has no end: it is still being recorded, or was cut{behind}",
             "what was read is right, but counts are lower bounds",
+        )
+
+
+def check_lossless(lost: int) -> None:
+    """DataIncompleteError where anything was lost."""
+    if lost:
+        raise DataIncompleteError(
+            f"{lost:,} lost, and --fail-on-loss was given",
+            "counts are lower bounds; whowoke info FILE says what was lost and when",
         )
 
 

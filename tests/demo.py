@@ -25,6 +25,8 @@ VERDICT = (
     *("origin", "cause", "controller", "function", "location", "location_kind"),
     *("median_gap_ns", "schedule", "reconciles", "wakeups"),
 )
+# Three compilers at a time, in a virtual machine perhaps.
+READY_S = 300
 NEED_DATABASE = ("poller",)
 console = Console(stderr=True)
 
@@ -97,10 +99,10 @@ def record(running: dict[str, fixtures.Operator], seconds: int) -> None:
             recorders[name] = stack.enter_context(recorder(name, operator.pid, seconds))
         for name, popen in recorders.items():
             ready = FOLDER / f"{name}.ready"
-            fixtures.wait_until(ready.exists, 60, f"the recorder of {name}", popen)
+            fixtures.wait_until(ready.exists, READY_S, f"the recorder of {name}", popen)
             ready.unlink()
         show_progress(f"recording {', '.join(running)}", recorders, seconds)
-        failed = [name for name, popen in recorders.items() if popen.wait(60)]
+        failed = [name for name, popen in recorders.items() if popen.wait(READY_S)]
     if failed:
         sys.exit(f"recording failed: {', '.join(failed)}")
 

@@ -34,7 +34,7 @@ class Budget:
         self._traps = traps
         self._tiers = list(TIERS)
         self._burst_ns = int(share * BURST_S * 1e9)
-        self._since_ns = now_ns
+        self._since_ns = self._checked_ns = now_ns
         self._base_ns = self._spent()
         self._limits_ns = self._base_ns
         self._stopped = self._counts()
@@ -63,6 +63,7 @@ class Budget:
         if self._priced < len(self._engine.plan.sites):
             self.price(self._run_cost_ns)
         losses = self._stops(now_ns)
+        self._checked_ns = now_ns
         spent_ns, earned_ns = self._spent(), self._share * (now_ns - self._since_ns)
         window_ns = {tier: spent_ns[tier] - self._base_ns[tier] for tier in self._tiers}
         debt_ns = sum(window_ns.values()) - earned_ns
@@ -100,7 +101,10 @@ class Budget:
         for index in np.flatnonzero(new):
             program = self._engine.plan.sites[index].probe.program
             programs[program] = programs.get(program, 0) + int(new[index])
-        return [Loss(now_ns, f"over budget: {name} stopped", n) for name, n in programs.items()]
+        return [
+            Loss(now_ns, f"over budget: {name} stopped", count, self._checked_ns)
+            for name, count in programs.items()
+        ]
 
     def _take_off(self, tiers: list[int], now_ns: int) -> list[Loss]:
         self._tiers = [tier for tier in self._tiers if tier not in tiers]
@@ -109,7 +113,7 @@ class Budget:
         removed = [program for program in self._engine.attached if program in programs]
         if removed:
             self._engine.take_off(removed)
-        return [Loss(now_ns, f"over budget: {program} taken off", 1) for program in removed]
+        return [Loss(now_ns, f"over budget: {name} taken off", 1, now_ns) for name in removed]
 
 
 def _over(window_ns: dict[int, int], earned_ns: float) -> list[int]:

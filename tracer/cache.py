@@ -14,6 +14,8 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from whowoke.tracer.privileges import BPF, effective, lacking
+
 FOLDER = "WHOWOKE_CACHE"
 ROOTS_FOLDER = Path("/var/cache/whowoke")
 MAX_FILE = 16 << 20
@@ -25,8 +27,11 @@ _DIGEST = hashlib.sha256().digest_size
 def folder() -> Path | None:
     """Where the files are; None if the variable ``WHOWOKE_CACHE`` is set to nothing.
 
-    Root's is never below HOME, which sudo may leave as the caller's.
+    Root's is never below HOME, which sudo may leave as the caller's. Another user who may load BPF
+    has none: his other processes, which may not, could write to it.
     """
+    if os.geteuid() and not lacking((BPF,), effective()):
+        return None
     given = os.environ.get(FOLDER)
     if given is not None:
         return Path(given) if given else None

@@ -13,11 +13,22 @@ import typer
 
 from whowoke.analysis import cli as files
 from whowoke.analysis import verbs
-from whowoke.analysis.cli import ErrorsToExitCodes, Force, From, Json, Spans, To, show, tell
+from whowoke.analysis.cli import (
+    ErrorsToExitCodes,
+    FailOnLoss,
+    Force,
+    From,
+    Json,
+    Spans,
+    To,
+    show,
+    tell,
+)
 from whowoke.analysis.durations import parse_duration, parse_percent, parse_span
 from whowoke.analysis.errors import UsageError
 from whowoke.analysis.window import Limits
 from whowoke.tracer import flags, recorder
+from whowoke.tracer.beginning import give_to_caller, import_numpy
 from whowoke.tracer.finding.arguments import (
     Container,
     Everything,
@@ -95,6 +106,7 @@ def explain(
     spans: Spans = None,
     start: From = None,
     end: To = None,
+    fail_on_loss: FailOnLoss = False,
 ) -> None:
     """Say what wakes an operator: from a capture, or recording a running process first.
 
@@ -105,9 +117,10 @@ def explain(
     files.exclusive(**{"FILE": file, **given(pids, pod, selector, name)})
     period_ns, limits = parse_duration(period) if period else None, Limits.parse(start, end)
     if file is not None:
-        files.explain_file(file, period_ns, as_json, spans, limits)
+        files.explain_file(file, period_ns, as_json, spans, limits, fail_on_loss)
         return
     with tempfile.TemporaryDirectory(prefix="whowoke-") as folder:
+        give_to_caller(folder)
         kept = output or Path(folder) / "capture.whowoke"
         options = RecordOptions(
             selection=selected(
@@ -122,7 +135,7 @@ def explain(
         # What was left out, the explanation says itself.
         for line in described(summary)[len(summary.notes) :] if output else ():
             tell(line)
-        files.explain_file(kept, period_ns, as_json, limits=limits)
+        files.explain_file(kept, period_ns, as_json, limits=limits, fail_on_loss=fail_on_loss)
 
 
 @app.command()
@@ -154,6 +167,7 @@ def record(
     periods: flags.Periods = 0,
     period: flags.Period = None,
     timing: flags.Timing = False,
+    fail_on_loss: FailOnLoss = False,
 ) -> None:
     """Record a running operator into a capture file. Needs root; Ctrl-C ends it in order.
 
@@ -201,6 +215,8 @@ def record(
         show(line) if dry_run else tell(line)
     for line in table(summary.timing_ns) if timing else ():
         tell(line)
+    if fail_on_loss:
+        files.check_lossless(summary.lost)
 
 
 @app.command()
@@ -247,6 +263,7 @@ def timers(
 
 
 def _record(options: RecordOptions) -> RecordSummary:
+    import_numpy()
     from whowoke.tracer.record import record as run
 
     if not sys.stderr.isatty():

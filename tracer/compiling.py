@@ -5,6 +5,7 @@ that one compilation serves them all. bcc needs seconds for it, and 100 MB.
 """
 
 import json
+import os
 import platform
 import socket
 import subprocess
@@ -21,10 +22,12 @@ from whowoke.tracer.compiled import PARAMETER_BASE, Compiled
 from whowoke.tracer.loader import SYSTEM_PACKAGES
 from whowoke.tracer.plan import MAX_SITES, Plan
 
-COMPILE_TIMEOUT_S = 120.0
+COMPILE_TIMEOUT_S = 300.0
 CFLAGS = ("-Wno-unused-function", "-Wno-unused-variable")
 MAX_THREADS = 4096
 RING_PAGES = {"threads": 1024, "go": 1024, "texts": 512}
+# For tests: pages of each ring, so that records find no room.
+RING_PAGES_VARIABLE = "WHOWOKE_RING_PAGES"
 LOST_KINDS = 64
 # One more than the highest tier of probes.toml.
 TIERS = 4
@@ -64,6 +67,12 @@ SYSCALLS = {
 SYSCALL_REGISTERS = {"WW_SYSCALL_FIRST": 112, "WW_SYSCALL_SECOND": 104, "WW_SYSCALL_G": 8}
 
 
+def ring_pages() -> dict[str, int]:
+    """Pages of each ring."""
+    given = os.environ.get(RING_PAGES_VARIABLE)
+    return dict.fromkeys(RING_PAGES, int(given)) if given else RING_PAGES
+
+
 def _parameters(plan: Plan) -> list[str]:
     """Macros that get their value when the programs are loaded: ``WW_PARAMETER`` in bpf/maps.h."""
     return ["WW_TGID", *sorted(name for name in plan.macros if name.startswith("PC_"))]
@@ -72,7 +81,7 @@ def _parameters(plan: Plan) -> list[str]:
 def macros(plan: Plan) -> dict[str, str]:
     """All macros that the C source needs."""
     wanted = " || ".join(f"number == {number}" for number in SYSCALLS.values())
-    sizes = {f"WW_{name.upper()}_PAGES": str(pages) for name, pages in RING_PAGES.items()}
+    sizes = {f"WW_{name.upper()}_PAGES": str(pages) for name, pages in ring_pages().items()}
     limits = {
         "WW_PARAMETER_BASE": f"{PARAMETER_BASE:#x}ULL",
         "WW_MAX_SITES": str(MAX_SITES),

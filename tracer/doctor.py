@@ -7,32 +7,40 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from whowoke.analysis.errors import PermissionDeniedError, UnsupportedError, WhowokeError
 from whowoke.tracer import kernel, uprobes
 from whowoke.tracer.btf import VMLINUX, field_offsets
+from whowoke.tracer.privileges import (
+    BPF,
+    DAC_READ_SEARCH,
+    PERFMON,
+    SYS_ADMIN,
+    SYS_PTRACE,
+    SYSLOG,
+    lacking,
+)
+from whowoke.tracer.settings import (
+    GRANT,
+    GRANT_ADMIN,
+    Check,
+    check_kernel_pointers,
+    check_lockdown,
+    check_mounts,
+    check_paranoid,
+    check_ptrace,
+    check_time_namespace,
+    check_unprivileged_bpf,
+)
 
 BCC_TIMEOUT_S = 60.0
 INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
 
-_CAP_SYS_PTRACE, _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 19, 21, 38, 39
+
 _BCC = "from whowoke.tracer.loader import import_bcc; print(import_bcc().__version__)"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One prerequisite: ``found`` is what is there, ``advice`` what to do about it.
-
-    ``fail`` means that nothing can be recorded, ``warn`` that something will be missing.
-    """
-
-    name: str
-    status: Literal["ok", "warn", "fail"]
-    found: str
-    advice: str = ""
 
 
 def diagnose(pid: int | None = None) -> list[Check]:
@@ -68,17 +76,21 @@ def as_text(checks: list[Check]) -> str:
 
 
 def check_privileges() -> Check:
-    """CAP_SYS_ADMIN, or CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE, in the initial user namespace."""
-    capabilities = _capabilities()
-    has = {bit: bool(capabilities >> bit & 1) for bit in range(64)}
-    enough = has[_CAP_SYS_ADMIN] or (has[_CAP_BPF] and has[_CAP_PERFMON])
-    if not enough or not has[_CAP_SYS_PTRACE]:
-        return Check("privileges", "fail", f"user {os.geteuid()}, not enough", "run with sudo")
+    """The capabilities without which nothing is recorded, in the initial user namespace."""
+    have = _capabilities()
+    user, missing = f"user {os.geteuid()}", lacking((BPF, PERFMON, SYS_PTRACE), have)
+    if missing:
+        reasons = "; ".join(f"no {c.name}: {c.without}" for c in missing)
+        return Check("privileges", "fail", f"{user}: {reasons}", GRANT)
     if _read("/proc/self/uid_map").split() != ["0", "0", "4294967295"]:
         return Check(
             "privileges", "fail", "root of a user namespace only", "run as root of the machine"
         )
-    return Check("privileges", "ok", f"user {os.geteuid()}, capabilities {capabilities:#x}")
+    wanted = lacking((DAC_READ_SEARCH, SYSLOG), have)
+    if wanted:
+        reasons = "; ".join(f"no {c.name}: {c.without}" for c in wanted)
+        return Check("privileges", "warn", f"{user}: {reasons}", GRANT)
+    return Check("privileges", "ok", f"{user}, capabilities {have:#x}")
 
 
 def check_pid_namespace() -> Check:
@@ -120,7 +132,10 @@ def check_uprobes() -> Check:
     try:
         way = uprobes.way()
     except WhowokeError as err:
-        advice = "run with sudo" if isinstance(err, PermissionDeniedError) else err.hint
+        advice = err.hint
+        if isinstance(err, PermissionDeniedError):
+            reasons = lacking((BPF, PERFMON, SYS_ADMIN), _capabilities())
+            advice = GRANT_ADMIN if reasons == [SYS_ADMIN] else GRANT
         return Check("uprobes", "fail", str(err), advice)
     if way == "uprobe_multi":
         found = f"one uprobe_multi link a program, off in {uprobes.MULTI_DETACH_S} s"
@@ -156,29 +171,6 @@ def check_btf() -> Check:
     except UnsupportedError as err:
         return Check("kernel types", "fail", str(err), err.hint)
     return Check("kernel types", "ok", str(VMLINUX))
-
-
-def check_paranoid() -> Check:
-    """Matters only to those who have no CAP_PERFMON."""
-    level = _read("/proc/sys/kernel/perf_event_paranoid").strip()
-    if not level:
-        return Check("perf events", "fail", "not in this kernel", "use one with CONFIG_PERF_EVENTS")
-    allowed = _capabilities() >> _CAP_PERFMON & 1 or _capabilities() >> _CAP_SYS_ADMIN & 1
-    if not allowed and level.lstrip("-").isdigit() and int(level) > -1:
-        return Check("perf events", "warn", f"perf_event_paranoid {level}", "run with sudo")
-    return Check("perf events", "ok", f"perf_event_paranoid {level}")
-
-
-def check_lockdown(text: str | None = None) -> Check:
-    """In confidentiality mode the kernel keeps BPF from reading memory."""
-    text = _read("/sys/kernel/security/lockdown") if text is None else text
-    found = re.search(r"\[(\w+)\]", text)
-    mode = found[1] if found else "none"
-    if mode == "confidentiality":
-        return Check(
-            "lockdown", "fail", mode, "boot with lockdown=integrity or without Secure Boot"
-        )
-    return Check("lockdown", "ok", mode)
 
 
 def check_target(pid: int) -> list[Check]:
@@ -224,6 +216,7 @@ def installed_version() -> str:
 
 
 def _capabilities() -> int:
+    """By the file that tests replace."""
     found = re.search(r"^CapEff:\s*([0-9a-f]+)$", _read("/proc/self/status"), re.MULTILINE)
     return int(found[1], 16) if found else 0
 
@@ -239,17 +232,24 @@ QUICK_CHECKS: tuple[Callable[[], Check], ...] = (
     check_privileges,
     check_pid_namespace,
     check_architecture,
+    check_time_namespace,
     check_uprobes,
+    check_ptrace,
     check_lockdown,
 )
 MACHINE_CHECKS: tuple[Callable[[], Check], ...] = (
     check_privileges,
+    check_mounts,
     check_pid_namespace,
+    check_time_namespace,
     check_architecture,
     check_kernel,
     check_uprobes,
     check_bcc,
     check_btf,
+    check_kernel_pointers,
     check_paranoid,
+    check_unprivileged_bpf,
+    check_ptrace,
     check_lockdown,
 )

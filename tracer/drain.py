@@ -52,6 +52,7 @@ class Drain:
         self._symbols: set[int] = set()
         self._lost: dict[str, int] = {}
         self._counted_ns = 0
+        self._lost_since_ns = 0
         self._end_ns = 0
         self._offsets_checked = 0
         self._reconcilers: set[tuple[int, int]] = set()
@@ -64,7 +65,7 @@ class Drain:
             self._tell(taken_off)
         if now_ns - self._counted_ns >= COUNT_INTERVAL_NS:
             self._counted_ns = now_ns
-            self._count(now_ns)
+            self._count()
             self._writer.flush_old()
             if self._statistics.step(now_ns):
                 self._budget.price(self._statistics.run_cost_ns)
@@ -97,7 +98,7 @@ class Drain:
         self._drain()
         detach_ns = time.monotonic_ns()
         self._tell(self._budget.check(detach_ns))
-        self._count(detach_ns)
+        self._count()
         self._statistics.end(detach_ns)
         with self._timing.step("detach"):
             self._engine.detach(self._engine.attached)
@@ -141,6 +142,8 @@ class Drain:
         for record in (record for record in records if record.kind in there):
             rows = batch[kinds == record.kind].view(schema.record_dtype(record))
             self._write_symbols(rows)
+            if "due_ns" in (rows.dtype.names or ()):
+                rows["due_ns"] = self._program.our_times(rows["due_ns"])
             self._writer.records(record, rows)
             if self._periods:
                 self._periods.take(record.name, rows)
@@ -196,12 +199,14 @@ class Drain:
             self._offsets_checked = CHECKED_ADDRESSES
             return
 
-    def _count(self, now_ns: int) -> None:
+    def _count(self) -> None:
+        since_ns, self._lost_since_ns = self._lost_since_ns, time.monotonic_ns()
         lost = self._engine.lost() | {
             f"skipped {name}": count for name, count in self._engine.skipped().items()
         }
+        now_ns = time.monotonic_ns()
         rows = [
-            Loss(now_ns, kind, count - self._lost.get(kind, 0))
+            Loss(now_ns, kind, count - self._lost.get(kind, 0), since_ns)
             for kind, count in lost.items()
             if count > self._lost.get(kind, 0)
         ]

@@ -36,6 +36,7 @@ from whowoke.tracer.elfheaders import (
     parse_segments,
     refuse,
 )
+from whowoke.tracer.privileges import how_to_read
 
 MAX_READ = 128 << 20
 MAX_SCAN = 256 << 20
@@ -82,7 +83,7 @@ class ElfFile:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except PermissionError:
             raise PermissionDeniedError(
-                f"{path}: not permitted to read it", "run whowoke as root (sudo)"
+                f"{path}: not permitted to read it", how_to_read()
             ) from None
         except (OSError, ValueError) as error:
             raise WhowokeError(

@@ -10,7 +10,7 @@ from whowoke.analysis.capture import schema
 from whowoke.analysis.errors import WhowokeError
 from whowoke.tracer import kernel, uprobes
 from whowoke.tracer.compiled import Compiled
-from whowoke.tracer.compiling import LOST_KINDS, RING_PAGES, TIERS, TRACEPOINTS, parameters
+from whowoke.tracer.compiling import LOST_KINDS, TIERS, TRACEPOINTS, parameters, ring_pages
 from whowoke.tracer.plan import MAX_SITES, Plan
 from whowoke.tracer.ring import Ring
 from whowoke.tracer.target import Target
@@ -51,8 +51,9 @@ class Engine:
             "go": schema.ring_dtype("go"),
             "texts": schema.TEXT_DTYPE,
         }
+        pages = ring_pages()
         for name, dtype in dtypes.items():
-            self.rings[name] = Ring(self._maps[f"{name}_ring"], RING_PAGES[name] * PAGE, dtype)
+            self.rings[name] = Ring(self._maps[f"{name}_ring"], pages[name] * PAGE, dtype)
         self._lost = kernel.map_rows(self._maps["lost"], "<u8", LOST_KINDS)
         self.sites = kernel.map_rows(self._maps["sites"], SITE_DTYPE, MAX_SITES)
         self.tiers = kernel.map_rows(self._maps["tiers"], TIER_DTYPE, TIERS)

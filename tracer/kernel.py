@@ -25,6 +25,7 @@ _SYS_BPF = 321
 _MAP_CREATE = 0
 _MAP_UPDATE = 2
 _PROG_LOAD = 5
+_PROG_TEST_RUN = 10
 _OBJ_GET_INFO_BY_FD = 15
 _RAW_TRACEPOINT_OPEN = 17
 _LINK_CREATE = 28
@@ -215,6 +216,11 @@ def load_program(name: str, kind: int, instructions: bytes, attach_type: int = 0
             "see: whowoke doctor",
         )
     return _check(program, f"loading the BPF program {name}")
+
+
+def run_raw_tracepoint(fd: int) -> None:
+    """Run a raw tracepoint's program once, as if its tracepoint was passed."""
+    _bpf(_PROG_TEST_RUN, "I60x", fd, what="running a BPF program")
 
 
 def has_uprobe_multi() -> bool:

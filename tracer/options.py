@@ -71,7 +71,9 @@ class RecordSummary:
     records: int
     lost: int
     size: int
-    ended: Literal["duration", "interrupted", "target exited", "periods"] = "duration"
+    ended: Literal["duration", "interrupted", "target exited", "target replaced", "periods"] = (
+        "duration"
+    )
     notes: list[str] = field(default_factory=list)
     timing_ns: dict[str, int] = field(default_factory=dict)
     processes: int = 1

@@ -1,6 +1,10 @@
 """The target's program: its binary, its symbols and the probe plan for it."""
 
 import re
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
 
 from whowoke.analysis.capture.reader import Frame
 from whowoke.analysis.errors import UnsupportedError
@@ -13,6 +17,7 @@ from whowoke.tracer.probes import make_plan, reconciler_sites
 from whowoke.tracer.sites import Code
 from whowoke.tracer.symbols import Symbols
 from whowoke.tracer.target import SYSMON, Target, sysmon_tid
+from whowoke.tracer.timers import FOREVER_NS, clock_offset_ns
 
 # controller-runtime's adapter from a function to the interface; generic from 0.19 on.
 IS_RECONCILE_FUNC = re.compile(
@@ -52,12 +57,24 @@ class Program:
     def _plan(self, table: FunctionTable) -> Plan:
         return in_child(lambda: make_plan(self.info, table, Code(self.elf), self.bias))
 
+    @cached_property
+    def clock_ahead_ns(self) -> int:
+        """How far the target's clock is ahead of ours: not 0 in another time namespace."""
+        return clock_offset_ns(self.target)
+
     def sysmon_tid(self) -> int | None:
         """Thread of the runtime's monitor, None as long as it cannot be told."""
         if self._sysmon_tid is None and self.table:
             functions = self.table.find(SYSMON)
             self._sysmon_tid = sysmon_tid(self.target, functions, self.bias)
         return self._sysmon_tid
+
+    def our_times(self, due_ns: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        """Times of the target's clock as times of ours; never stays never."""
+        if self.clock_ahead_ns == 0:
+            return due_ns
+        moved = (due_ns.astype("<i8") - self.clock_ahead_ns).astype("<u8")
+        return np.where((due_ns == 0) | (due_ns >= FOREVER_NS), due_ns, moved)
 
     def add_reconciler(self, method: int, closure: int) -> list[int]:
         """Plan the returns of a reconciler that its name didn't give away; indexes of new sites.

@@ -9,17 +9,19 @@ from types import FrameType
 
 from whowoke.analysis.capture.reader import CaptureWriter, sudo_owner
 from whowoke.analysis.capture.segments import KeepingWriter, RotatingWriter
-from whowoke.analysis.errors import UsageError
-from whowoke.tracer import uprobes
+from whowoke.analysis.errors import UsageError, WhowokeError
+from whowoke.tracer import privileges, uprobes
 from whowoke.tracer.doctor import ensure_recordable
+from whowoke.tracer.enabling import Enabling
 from whowoke.tracer.finding.choosing import choose
 from whowoke.tracer.finding.search import Search
 from whowoke.tracer.follow import Followed
 from whowoke.tracer.launch import Launched
 from whowoke.tracer.options import RecordOptions, RecordSummary, default_output
 from whowoke.tracer.program import Program
-from whowoke.tracer.recorded import Ended
+from whowoke.tracer.recorded import Ended, Terms, note_hidden
 from whowoke.tracer.session import Say, Session
+from whowoke.tracer.suspends import Suspends
 from whowoke.tracer.target import Target
 from whowoke.tracer.timing import Timing
 
@@ -46,24 +48,29 @@ def record(
             targets = [Target.open(launched.pid)] if launched else choose(search)
         for target in targets:
             stack.callback(target.close)
+        enabling = stack.enter_context(Enabling())
+        privileges.before_target(uprobes.way(), launched is not None)
         with timing.step("read binary and plan"):
             programs = [Program(target) for target in targets]
+        note_hidden(programs)
         if options.dry_run or options.list_probes:
             return _dry_run(programs, search)
         writer = stack.enter_context(_writer(options, targets))
         followed = Followed(options.spans, writer)
         stack.callback(followed.close)
-        session = Session(options, search, writer, say, timing)
+        session = Session(Terms(options, timing, enabling.descriptor), search, writer, say)
         stack.callback(session.close)
         session.load(programs)
         interrupted = stack.enter_context(_interrupts())
         _tell_detach(session.sites, say, " when the recording ends")
         session.attach()
+        _give_up(options, writer, launched, session)
         start_ns = time.monotonic_ns()
         if isinstance(writer, RotatingWriter):
             writer.last_words = session.recorded[0].last_words
         _begin(launched, options.ready_file)
-        ended = _loop(options, (session, followed), interrupted, start_ns, progress)
+        watched = (session, followed, Suspends(session))
+        ended = _loop(options, watched, interrupted, start_ns, progress)
         end_ns = time.monotonic_ns()
         _tell_detach(session.sites, say, "")
         session.finish(ended)
@@ -76,7 +83,7 @@ def record(
             duration_ns=end_ns - start_ns,
             records=session.records,
             lost=session.lost + followed.lost,
-            size=writer.size,
+            size=_size(writer.path),
             ended=ended,
             notes=session.notes,
             timing_ns=timing.steps,
@@ -84,12 +91,43 @@ def record(
         )
 
 
+def _give_up(
+    options: RecordOptions, writer: CaptureWriter, launched: Launched | None, session: Session
+) -> None:
+    """Keep only the privileges that the rest needs, and put them into the capture."""
+    # To attach to the next process needs what the first one needed.
+    if not options.follows:
+        folders = [path.absolute().parent for path in (writer.path, options.ready_file) if path]
+        privileges.once_attached(
+            uprobes.way(), launched is not None, folders, makes_files=options.is_segmented
+        )
+    session.metadata({"privileges": privileges.told()})
+
+
 def _begin(launched: Launched | None, ready_file: Path | None) -> None:
     """Let the command run, and say that all probes are attached."""
     if launched:
         launched.release()
     if ready_file:
-        ready_file.touch()
+        _touch(ready_file)
+
+
+def _touch(path: Path) -> None:
+    try:
+        path.touch()
+    except OSError as err:
+        raise WhowokeError(
+            f"cannot make the ready file {path}: {err.strerror}", "name a file that can be made"
+        ) from None
+
+
+def _size(output: Path) -> int:
+    try:
+        return output.stat().st_size
+    except OSError:
+        raise WhowokeError(
+            f"{output} was removed while it was recorded", "record again, and leave it there"
+        ) from None
 
 
 def _tell_detach(sites: int, say: Say | None, when: str) -> None:
@@ -142,23 +180,24 @@ def _interrupts() -> Iterator[list[int]]:
 
 def _loop(
     options: RecordOptions,
-    watched: tuple[Session, Followed],
+    watched: tuple[Session, Followed, Suspends],
     interrupted: list[int],
     start_ns: int,
     progress: Progress | None,
 ) -> Ended:
     """Drain until the end; returns why it ended."""
-    session, logs = watched
+    session, logs, suspends = watched
     while True:
         left_s = (options.duration_ns - time.monotonic_ns() + start_ns) / 1e9
         time.sleep(max(0.0, min(session.pause_s, left_s)))
         going_on = session.step()
         logs.step()
+        suspends.step()
         elapsed_ns = time.monotonic_ns() - start_ns
         if progress:
             progress(elapsed_ns / 1e9, session.records, session.lost)
         if not going_on:
-            return "target exited"
+            return session.last_end
         if interrupted:
             return "interrupted"
         if elapsed_ns >= options.duration_ns:

@@ -2,13 +2,14 @@
 
 import platform
 import time
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from whowoke.analysis.capture.reader import Loss, PartWriter
 from whowoke.analysis.durations import format_duration
-from whowoke.tracer import uprobes
+from whowoke.tracer import privileges, uprobes
 from whowoke.tracer.budget import Budget
 from whowoke.tracer.calibrate import TrapCosts
 from whowoke.tracer.compiling import compiled
@@ -23,10 +24,22 @@ from whowoke.tracer.periods import Periods
 from whowoke.tracer.program import Program
 from whowoke.tracer.sockets import open_sockets
 from whowoke.tracer.statistics import Statistics
+from whowoke.tracer.symbols import kernel_symbols_are_hidden
 from whowoke.tracer.timing import Timing
 from whowoke.tracer.versions import versions_of
 
-Ended = Literal["duration", "interrupted", "target exited", "periods"]
+Ended = Literal["duration", "interrupted", "target exited", "target replaced", "periods"]
+HIDDEN = "the kernel hides its functions (no CAP_SYSLOG): what woke threads isn't known"
+
+
+@dataclass(slots=True)
+class Terms:
+    """What holds for all processes of a recording; ``enable`` begins to measure programs."""
+
+    options: RecordOptions
+    timing: Timing
+    enable: Callable[[], int]
+    traps: TrapCosts = field(default_factory=TrapCosts)
 
 
 class Recorded:
@@ -87,40 +100,46 @@ class Recorded:
         self.number, self._writer = number, writer
         about = _metadata(program) | identity(self.target.pid)
         container = self.who.described()
+        about["privileges"] = privileges.told()
         writer.metadata(about | ({"container": container} if container else {}))
         self._clock = clock_reading()
         writer.metadata({"clocks": [self._clock]})
 
-    def attach(self, options: RecordOptions, traps: TrapCosts, timing: Timing) -> None:
+    def attach(self, terms: Terms) -> None:
         """Put the probes on; from now on it is recorded."""
-        self._traps, self._timing = traps, timing
+        self._terms = terms
         try:
-            with timing.step("attach"):
+            with terms.timing.step("attach"):
                 self._engine.attach()
         finally:
             self.start_ns = self.seen_ns = time.monotonic_ns()
             self._writer.metadata({"start_ns": self.start_ns})
-            self._drain = self._new_drain(options)
+            self._drain = self._new_drain(terms)
         self._writer.metadata({"sysmon_tid": self._opened.sysmon_tid()})
         if self.follows:
             self._tell_gap(self.follows)
 
-    def _new_drain(self, options: RecordOptions) -> Drain:
-        engine, timing = self._engine, self._timing
-        budget = Budget(engine, options.budget, self._traps, self.start_ns)
+    def metadata(self, values: Mapping[str, object]) -> None:
+        """Write into its part of the capture."""
+        self._writer.metadata(values)
+
+    def _new_drain(self, terms: Terms) -> Drain:
+        engine, options = self._engine, terms.options
+        budget = Budget(engine, options.budget, terms.traps, self.start_ns)
         periods = Periods(options.periods, options.period_ns) if options.periods else None
-        statistics = Statistics(engine.programs)
-        return Drain(engine, self._opened, self._writer, budget, statistics, timing, periods)
+        statistics = Statistics(engine.programs, terms.enable)
+        watched = (budget, statistics, terms.timing, periods)
+        return Drain(engine, self._opened, self._writer, *watched)
 
     def _tell_gap(self, before: "Recorded") -> None:
         self.gap_ns = self.start_ns - before.seen_ns
         gap = {"part": before.number, "pid": before.target.pid, "gap_ns": self.gap_ns}
         self._writer.metadata({"follows": gap})
         text = f"restart: {format_duration(self.gap_ns)} not recorded"
-        self._writer.losses([Loss(self.start_ns, text, 1)])
+        self._writer.losses([Loss(self.start_ns, text, 1, before.seen_ns)])
 
-    def step(self) -> bool:
-        """Drain once; False if the process was gone before."""
+    def step(self) -> Ended | None:
+        """Drain once; why it ended if the process was gone before."""
         # Asked before the drain, so that what the target did last is drained as well.
         now_ns, alive = time.monotonic_ns(), self.target.is_alive()
         if alive:
@@ -128,7 +147,13 @@ class Recorded:
         if self._drain:
             self._drain.step()
             self._count(self._drain)
-        return alive
+        return self.how_it_ended() if alive else "target exited"
+
+    def how_it_ended(self) -> Ended | None:
+        """None while it runs the program that is recorded."""
+        if not self.target.is_alive():
+            return "target exited"
+        return "target replaced" if self.target.has_become_another() else None
 
     def finish(self, ended: Ended) -> None:
         """Detach, write what belongs to the end, and give up what is open."""
@@ -139,8 +164,10 @@ class Recorded:
             self._drain.finish(end_ns, ended, program.sysmon_tid())
             self._count(self._drain)
             self._writer.metadata({"clocks": [self._clock, clock_reading()]})
-            self._writer.metadata({"traps": asdict(self._traps), "timing_ns": self._timing.steps})
-            if self.target.is_alive():
+            self._writer.metadata(
+                {"traps": asdict(self._terms.traps), "timing_ns": self._terms.timing.steps}
+            )
+            if self.target.is_alive() and ended != "target replaced":
                 self._writer.metadata(self._informers(program, self._drain))
             self._writer.flush()
         self.close()
@@ -172,6 +199,13 @@ class Recorded:
 
     def _count(self, drain: Drain) -> None:
         self.records, self.lost = drain.records, drain.lost + bool(self.gap_ns)
+
+
+def note_hidden(programs: Iterable[Program]) -> None:
+    """Note with what was left out that the kernel hides its functions, if it does."""
+    if kernel_symbols_are_hidden():
+        for program in programs:
+            program.plan.missing.append(HIDDEN)
 
 
 def _metadata(program: Program) -> dict[str, object]:

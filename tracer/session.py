@@ -1,7 +1,7 @@
 """All processes of one recording: those that are there at its start, and those that follow."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from whowoke.analysis.capture.chunks import MAX_PARTS
 from whowoke.analysis.capture.reader import CaptureWriter
@@ -10,11 +10,9 @@ from whowoke.analysis.errors import WhowokeError
 from whowoke.tracer.calibrate import calibrated
 from whowoke.tracer.finding.search import Found, Search
 from whowoke.tracer.finding.selection import Likeness, Selection
-from whowoke.tracer.options import RecordOptions
 from whowoke.tracer.program import Program
-from whowoke.tracer.recorded import Ended, Recorded
+from whowoke.tracer.recorded import Ended, Recorded, Terms, note_hidden
 from whowoke.tracer.target import Target
-from whowoke.tracer.timing import Timing
 
 # How often /proc is looked through for a process that follows, and for one more beside others.
 WAITING_INTERVAL_S = 0.2
@@ -32,21 +30,21 @@ class Session:
 
     def __init__(
         self,
-        options: RecordOptions,
+        terms: Terms,
         search: Search,
         writer: CaptureWriter,
         say: Say | None,
-        timing: Timing,
     ) -> None:
         self.recorded: list[Recorded] = []
-        self._timing = timing
-        self._options, self._search, self._writer = options, search, writer
+        self.last_end: Ended = "target exited"
+        self._terms, self._options = terms, terms.options
+        self._search, self._writer = search, writer
         self._say = say or (lambda _: None)
         self._passed_over: set[tuple[int, int]] = set()
         self._told: list[str] = []
         self._next_look_s = 0.0
         # More of them may come while all are running.
-        self._grows = options.selection.everything or bool(options.selection.labels)
+        self._grows = self._options.selection.everything or bool(self._options.selection.labels)
 
     @property
     def records(self) -> int:
@@ -85,16 +83,16 @@ class Session:
         for program in programs:
             one = Recorded(program, self._search.identity(program.target.pid))
             self.recorded.append(one)
-            one.load(self._timing)
+            one.load(self._terms.timing)
             self._describe(one)
-        with self._timing.step("calibrate"):
-            self._traps = calibrated()
+        with self._terms.timing.step("calibrate"):
+            self._terms.traps = calibrated()
 
     def attach(self) -> None:
         """Attach to all of them."""
         for one in self.recorded:
             try:
-                self._attach(one)
+                one.attach(self._terms)
             except WhowokeError as err:
                 if not any(other.is_running for other in self.recorded if other is not one):
                     raise
@@ -106,9 +104,10 @@ class Session:
     def step(self) -> bool:
         """Drain once, and look for those that follow; False where nothing more can come."""
         for one in self.recorded:
-            if one.is_running and not self._goes_on(one):
-                one.finish("target exited")
-                self._tell_exit(one)
+            if one.is_running and (ended := self._drained(one)):
+                self.last_end = ended
+                one.finish(ended)
+                self._tell_exit(one, ended)
         if self._follows and self._is_due():
             for found in self._search.newcomers(self._known()):
                 self._add(found)
@@ -125,22 +124,26 @@ class Session:
         for one in self.recorded:
             one.close()
 
-    def _goes_on(self, one: Recorded) -> bool:
+    def metadata(self, values: Mapping[str, object]) -> None:
+        """Write into the parts of all that run."""
+        for one in self.recorded:
+            if one.is_running:
+                one.metadata(values)
+
+    @staticmethod
+    def _drained(one: Recorded) -> Ended | None:
         """Drain one; what fails because it has just ended is its end."""
         try:
             return one.step()
         except WhowokeError:
-            if one.target.is_alive():
-                raise
-            return False
+            if ended := one.how_it_ended():
+                return ended
+            raise
 
     def _describe(self, one: Recorded) -> None:
         number = self.recorded.index(one) + 1
         writer = self._writer if number == 1 else self._writer.part()
         one.describe(writer, number)
-
-    def _attach(self, one: Recorded) -> None:
-        one.attach(self._options, self._traps, self._timing)
 
     def _look_for_alike(self) -> None:
         """A pid names one process, so the next one is known by what it has in common with it."""
@@ -180,11 +183,13 @@ class Session:
         before = next(iter(alike or ([] if self._grows else left)), None)
         one: Recorded | None = None
         try:
-            one = Recorded(Program(Target.open(found.pid)), found.identity, before)
-            one.load(self._timing)
+            program = Program(Target.open(found.pid))
+            note_hidden([program])
+            one = Recorded(program, found.identity, before)
+            one.load(self._terms.timing)
             self.recorded.append(one)
             self._describe(one)
-            self._attach(one)
+            one.attach(self._terms)
         except WhowokeError as err:
             self._passed_over.add((found.pid, found.start_ticks))
             self._tell_failed(f"{found.command} ({found.pid})", err)
@@ -200,9 +205,10 @@ class Session:
         if len(self._told) < MAX_TOLD:
             self._told.append(f"{name} came and wasn't recorded: {err}")
 
-    def _tell_exit(self, one: Recorded) -> None:
+    def _tell_exit(self, one: Recorded, ended: Ended) -> None:
+        what = "became another program" if ended == "target replaced" else "exited"
         if self._follows:
-            self._say(f"{one.name} exited; the one that follows will be recorded")
+            self._say(f"{one.name} {what}; the one that follows will be recorded")
 
 
 def _alike(one: Recorded, found: Found) -> bool:

@@ -5,7 +5,7 @@ on for a second at the beginning, and then for one in twenty.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from whowoke.analysis.errors import WhowokeError
@@ -18,12 +18,13 @@ OFF_NS = 19_000_000_000
 class Statistics:
     """Samples the run times of some programs; ``run_ns`` and ``runs`` are sums over the samples."""
 
-    def __init__(self, programs: Mapping[str, int]) -> None:
-        """``programs`` are descriptors by name."""
+    def __init__(self, programs: Mapping[str, int], enable: Callable[[], int]) -> None:
+        """``programs`` are descriptors by name; statistics are on until ``enable``'s is closed."""
         self.run_ns = dict.fromkeys(programs, 0)
         self.runs = dict.fromkeys(programs, 0)
         self.sampled_ns = 0
         self._programs = programs
+        self._enable = enable
         self._before: dict[str, kernel.Runs] = {}
         self._descriptor = -1
         self._since_ns = 0
@@ -73,7 +74,7 @@ class Statistics:
     def _begin(self, now_ns: int) -> None:
         self._begun, self._since_ns = True, now_ns
         try:
-            self._descriptor = kernel.enable_statistics()
+            self._descriptor = self._enable()
         except WhowokeError:
             return
         self._before = {name: kernel.program_runs(fd) for name, fd in self._programs.items()}

@@ -14,6 +14,7 @@ def described(summary: RecordSummary) -> list[str]:
         "duration": "",
         "interrupted": ", interrupted",
         "target exited": ", the target exited",
+        "target replaced": ", the target became another program (exec)",
         "periods": ", it came back often enough",
     }
     lasted = format_duration(summary.duration_ns)

@@ -22,6 +22,7 @@ from whowoke.tracer.pclntab import FunctionTable
 from whowoke.tracer.sockets import socket_address
 
 KALLSYMS = Path("/proc/kallsyms")
+FIRST_BYTES = 65536
 UNKNOWN = Frame("", "", 0)
 _KERNEL_FUNCTION = re.compile(rb"^([0-9a-f]{16}) [tTwW] (\S+)", re.MULTILINE)
 
@@ -29,7 +30,8 @@ _KERNEL_FUNCTION = re.compile(rb"^([0-9a-f]{16}) [tTwW] (\S+)", re.MULTILINE)
 class KernelSymbols:
     """Functions of /proc/kallsyms: lines of 16 hex digits, a type, a name, maybe a module.
 
-    Only addresses and names are kept, a third of the text.
+    Only addresses and names are kept, a third of the text. All digits are 0 for those from whom
+    the kernel hides them: then nothing is known.
     """
 
     def __init__(self, text: bytes) -> None:
@@ -37,6 +39,7 @@ class KernelSymbols:
         digits = b"".join(address for address, _ in found).decode()
         addresses = np.frombuffer(bytes.fromhex(digits), ">u8").astype("<u8")
         order = np.argsort(addresses, kind="stable")
+        order = order[addresses[order] > 0]
         self._addresses = addresses[order]
         names = [found[row][1] for row in order.tolist()]
         self._names = b"".join(names)
@@ -52,7 +55,20 @@ class KernelSymbols:
 
 
 def _kernel_symbols() -> KernelSymbols:
-    return KernelSymbols(KALLSYMS.read_bytes())
+    return KernelSymbols(b"" if kernel_symbols_are_hidden() else KALLSYMS.read_bytes())
+
+
+def kernel_symbols_are_hidden() -> bool:
+    """Whether the kernel hides where its functions are: kallsyms_show_value, kernel/ksyms_common.c.
+
+    That is so without CAP_SYSLOG, unless kptr_restrict and perf_event_paranoid are low.
+    """
+    try:
+        with KALLSYMS.open("rb") as file:
+            # The first ones may lie at 0 for everybody: those of each CPU.
+            return not any(line[:16].strip(b"0") for line in file.readlines(FIRST_BYTES))
+    except OSError:
+        return True
 
 
 class Symbols:

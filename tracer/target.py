@@ -21,6 +21,7 @@ from whowoke.analysis.errors import (
 from whowoke.analysis.texts import printable
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.pclntab import Function
+from whowoke.tracer.privileges import how_to_read
 
 MAX_PROC_READ = 1 << 20
 MAX_MEMORY_READ = 64 << 20
@@ -46,6 +47,7 @@ class Target:
         self.command = command
         self.executable = executable
         self._memory = -1
+        self._image = _image(pid)
 
     @classmethod
     def open(cls, pid: int) -> "Target":
@@ -119,6 +121,10 @@ class Target:
         except WhowokeError:
             return False
         return start_ticks == self.start_ticks and state not in "ZX"
+
+    def has_become_another(self) -> bool:
+        """True once the process has replaced its program by execve(2), also by the same one."""
+        return self._image != _image(self.pid) and self.is_alive()
 
     def thread_ids(self) -> list[int]:
         """Return the threads, ascending; empty once the process has ended."""
@@ -224,6 +230,18 @@ def _start_and_state(pid: int) -> tuple[int, str]:
     return int(fields[19]), fields[0]
 
 
+def _image(pid: int) -> str:
+    """Return where the stack of the running program began: field 28 of /proc/PID/stat.
+
+    It is drawn anew at each execve(2). "0" where we may not trace the process.
+    """
+    try:
+        text = _read_proc(pid, "stat").decode("utf-8", "replace")
+    except WhowokeError:
+        return ""
+    return (text[text.rfind(")") + 1 :].split()[25:26] or [""])[0]
+
+
 def _gone(pid: int) -> WhowokeError:
     return WhowokeError(
         f"process {pid} doesn't exist (any more)", "check the pid: ps -p PID, or use --name"
@@ -231,10 +249,7 @@ def _gone(pid: int) -> WhowokeError:
 
 
 def _not_permitted(pid: int) -> PermissionDeniedError:
-    hint = "run whowoke as root (sudo)"
-    if os.geteuid() == 0:
-        hint = "whowoke needs CAP_SYS_PTRACE: in a container, start it privileged"
-    return PermissionDeniedError(f"process {pid} may not be read by this user", hint)
+    return PermissionDeniedError(f"process {pid} may not be read by this user", how_to_read())
 
 
 def _failed(pid: int, error: OSError) -> WhowokeError:

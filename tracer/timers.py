@@ -16,6 +16,7 @@ from whowoke.analysis.errors import PermissionDeniedError, UnsupportedError, Who
 from whowoke.tracer.anchors import Anchors
 from whowoke.tracer.heaps import Heap, heaps_of, read_all
 from whowoke.tracer.memory import Changed, Memory, Struct
+from whowoke.tracer.privileges import how_to_read
 from whowoke.tracer.target import Target
 from whowoke.tracer.waiters import Waiters, Wakes
 
@@ -196,7 +197,7 @@ def _clock(pid: str) -> int:
         return 0  # a kernel before 5.6 or without time namespaces
     except PermissionError:
         raise PermissionDeniedError(
-            f"process {pid}: its clock can't be read by this user", "run whowoke as root (sudo)"
+            f"process {pid}: its clock can't be read by this user", how_to_read()
         ) from None
     except OSError as error:
         raise WhowokeError(

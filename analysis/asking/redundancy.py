@@ -10,14 +10,14 @@ import numpy as np
 
 from whowoke.analysis.asking import phrases
 from whowoke.analysis.asking.changes import CHANGED, UNCHANGED
-from whowoke.analysis.asking.family import FOREVER, Family
+from whowoke.analysis.asking.family import Family
 from whowoke.analysis.asking.phrases import Row
 from whowoke.analysis.asking.requests import Requests
 from whowoke.analysis.asking.sameness import DIFFERENT, SAME, UNKNOWN, codes_of_both
 from whowoke.analysis.queueing.queues import Reconcile
 from whowoke.analysis.rules.frames import CaptureLike, Rows, probe_sites
 from whowoke.analysis.rules.lookup import MISSING, codes
-from whowoke.analysis.waking.chains import COUNTED_NS
+from whowoke.analysis.waking.lossy import lossy_spans
 
 # Without these probes it isn't seen what reconciles read and write. The others belong to functions
 # that a program may lack; where one was left out for another reason, the recorder says so.
@@ -60,13 +60,7 @@ def sees_writes(capture: CaptureLike, blind: Iterable[tuple[int, int]]) -> bool:
 
 def lossy_times(capture: CaptureLike, blind: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """From when to when records may have been lost that tell what reconciles did."""
-    losses = capture.losses
-    rows = zip(losses["ts_ns"].tolist(), losses["kind"].tolist(), strict=True)
-    spans = [
-        (ts - COUNTED_NS, FOREVER if kind.startswith("over budget") else ts)
-        for ts, kind in rows
-        if not any(name in kind for name in HARMLESS)
-    ]
+    spans = lossy_spans(capture.losses, lambda kind: not any(name in kind for name in HARMLESS))
     return sorted([*spans, *blind])
 
 

@@ -76,11 +76,15 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """``count`` records of ``kind`` that were lost up to ``ts_ns`` (CLOCK_MONOTONIC)."""
+    """``count`` records of ``kind`` that were lost up to ``ts_ns`` (CLOCK_MONOTONIC).
+
+    And after ``since_ns``, when they were last counted; None in captures that don't tell it.
+    """
 
     ts_ns: int
     kind: str
     count: int
+    since_ns: int | None = None
 
 
 class ChunkHeader(NamedTuple):
@@ -251,20 +255,25 @@ def decode_symbols(raw: bytes) -> dict[int, Frame]:
 
 
 def encode_losses(losses: Iterable[Loss]) -> bytes:
-    """Rows of time, kind and count as JSON."""
-    return encode_object({"losses": [[loss.ts_ns, loss.kind, loss.count] for loss in losses]})
+    """Rows of time, kind, count and, where it is known, since when, as JSON."""
+    rows = []
+    for loss in losses:
+        since = [] if loss.since_ns is None else [loss.since_ns]
+        rows.append([loss.ts_ns, loss.kind, loss.count, *since])
+    return encode_object({"losses": rows})
 
 
 def decode_losses(raw: bytes) -> list[Loss]:
-    """The rows; ChunkError if one isn't time, kind and count."""
+    """The rows; ChunkError if one isn't time, kind and count, and perhaps since when."""
     rows = decode_object(raw).get("losses")
     if not isinstance(rows, list):
         raise ChunkError("no losses")
     out = []
     for row in rows:
-        if not isinstance(row, list) or len(row) != 3:
+        if not isinstance(row, list) or len(row) not in (3, 4):
             raise ChunkError(f"no loss: {row!r:.80}")
-        out.append(Loss(_index(row[0]), _text(row[1]), _index(row[2])))
+        since = _index(row[3]) if len(row) == 4 else None
+        out.append(Loss(_index(row[0]), _text(row[1]), _index(row[2]), since))
     return out
 
 

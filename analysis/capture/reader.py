@@ -105,12 +105,12 @@ class Capture:
 
     @property
     def losses(self) -> "pd.DataFrame":
-        """``ts_ns`` (CLOCK_MONOTONIC), ``kind`` (text), ``count``."""
+        """``ts_ns`` and ``since_ns`` (CLOCK_MONOTONIC), ``kind`` (text), ``count``."""
         import pandas as pd
 
-        rows = [(loss.ts_ns, loss.kind, loss.count) for loss in self._losses]
-        return pd.DataFrame(rows, columns=["ts_ns", "kind", "count"]).astype(
-            {"ts_ns": "int64", "kind": "str", "count": "int64"}
+        rows = [(loss.ts_ns, loss.kind, loss.count, loss.since_ns) for loss in self._losses]
+        return pd.DataFrame(rows, columns=["ts_ns", "kind", "count", "since_ns"]).astype(
+            {"ts_ns": "int64", "kind": "str", "count": "int64", "since_ns": "Int64"}
         )
 
     def lost(self) -> dict[str, int]:

@@ -13,7 +13,7 @@ from whowoke.analysis.rules.frames import CaptureLike
 from whowoke.analysis.tables.columns import INT, TEXT
 from whowoke.analysis.tables.nullable import ids, integers, nullable, unless_missing
 from whowoke.analysis.tables.shape import TABLE_BY_NAME, TABLES, conform, utc_times
-from whowoke.analysis.waking.chains import COUNTED_NS
+from whowoke.analysis.waking.lossy import COUNTED_NS
 from whowoke.analysis.waking.threads import episode_at
 
 QueueEvent = Add | Ready | Get | Done

@@ -27,7 +27,7 @@ class CaptureLike(Protocol):
 
     @property
     def losses(self) -> pd.DataFrame:
-        """``ts_ns``, ``kind``, ``count``."""
+        """``ts_ns``, ``kind``, ``count``, ``since_ns``."""
 
     def records(self, name: str, keep: Callable[[Rows], Rows] | None = None) -> np.ndarray:
         """All records of a kind, sorted by ``ts_ns``; only those for which ``keep`` is true."""

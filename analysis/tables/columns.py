@@ -312,6 +312,7 @@ LOSSES = Table(
         _ns("ts_ns", "CLOCK_MONOTONIC when the loss was seen"),
         _text("kind", "what was lost"),
         _count("count", "how many"),
+        _ns("since_ns", "CLOCK_MONOTONIC of the count before: lost after it; empty if not told"),
     ),
 )
 

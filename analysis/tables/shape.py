@@ -46,6 +46,8 @@ def conform(table: Table, frame: "pd.DataFrame") -> "pd.DataFrame":
 def utc_times(ts_ns: "pd.Series[Any]", metadata: Mapping[str, Any]) -> "pd.Series[Any]":
     """UTC times of CLOCK_MONOTONIC ones, by the clock pair in the capture's metadata.
 
+    CLOCK_MONOTONIC stands still while the machine is suspended (``suspends``).
+
     Empty (NaT) where the time is empty or the pair (``clock_monotonic_ns``, ``clock_realtime_ns``)
     is missing or senseless.
     """
@@ -59,7 +61,20 @@ def utc_times(ts_ns: "pd.Series[Any]", metadata: Mapping[str, Any]) -> "pd.Serie
         return pd.Series(pd.NaT, index=ts_ns.index, dtype=columns.TIME)
     times = _astype(ts_ns, columns.INT)
     shifted = times.where((times >= 0) & (times < MAX_CLOCK_NS)) + (realtime - monotonic)
+    for suspended_ns, asleep_ns in suspends(metadata):
+        shifted = shifted.where((times < suspended_ns).fillna(value=True), shifted + asleep_ns)
     return _astype(pd.to_datetime(shifted, unit="ns", utc=True), columns.TIME)
+
+
+def suspends(metadata: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """When the machine was suspended (CLOCK_MONOTONIC) and for how long, ns, as it was recorded."""
+    rows = metadata.get("suspends")
+    found = [tuple(row) for row in rows if isinstance(row, list)] if isinstance(rows, list) else []
+    return [
+        (row[0], row[1])
+        for row in found
+        if len(row) == 2 and all(isinstance(v, int) and 0 <= v < MAX_CLOCK_NS for v in row)
+    ]
 
 
 def _astype(values: "pd.Series[Any]", dtype: str) -> "pd.Series[Any]":

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from whowoke.analysis.durations import format_duration
 from whowoke.analysis.rules.causes import BEFORE
 from whowoke.analysis.telling import findings, outlook
+from whowoke.analysis.telling.gaps import asleep_told, gaps_told
 from whowoke.analysis.telling.words import WIDTH, Row, cause_name, listed, many, place, rhythm, wrap
 
 INDENT = 30
@@ -63,7 +64,7 @@ def _head(data: Row) -> list[str]:
     first = f"{many(wakeups, 'wake-up')}, {lost:,} lost"
     if lost:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in data["losses"].items())
-        first += f" ({kinds}): counts are lower bounds"
+        first += f" ({kinds}): counts are lower bounds, {gaps_told(data['gaps'])}"
     if data["lost_outside"]:
         first += f" (and {data['lost_outside']:,} outside of this time)"
     share = data["unknown"] / wakeups if wakeups else 0
@@ -76,6 +77,7 @@ def _head(data: Row) -> list[str]:
     lines += wrap(_reconciles(data), 0)
     if not data["complete"]:
         lines.append("the recording has no end: what came after its last whole part is missing")
+    lines += wrap(asleep_told(data["suspends"]), 0)
     missing = [f"not seen: {what}" for what in data["missing"]]
     if len(missing) > MANY_MISSING:
         more = f"not seen: {len(missing) - MANY_MISSING} more, see --json"

@@ -7,6 +7,7 @@ from typing import Any
 
 from whowoke.analysis.capture.reader import Capture
 from whowoke.analysis.telling.cost import program_costs
+from whowoke.analysis.telling.gaps import asleep, asleep_told, gaps, gaps_told
 from whowoke.analysis.telling.making import made
 from whowoke.analysis.telling.words import place
 
@@ -28,6 +29,8 @@ def summary(capture: Capture) -> dict[str, Any]:
         "notes": capture.notes,
         "records": counts,
         "losses": capture.lost(),
+        "gaps": gaps(capture) if capture.lost() else [],
+        "suspends": asleep(capture),
         "strings": len(capture.strings),
         "stacks": len(capture.stacks),
         "symbols": len(capture.symbols),
@@ -62,6 +65,8 @@ def describe(facts: dict[str, Any]) -> str:
     lines += ["", f"{total:,} records, {lost:,} lost"]
     lines += [f"  {name:<20}{count:>12,}" for name, count in facts["records"].items()]
     lines += [f"  lost: {kind:<14}{count:>12,}" for kind, count in facts["losses"].items()]
+    told = (gaps_told(facts["gaps"]), asleep_told(facts["suspends"]))
+    lines += [f"  {text}" for text in told if text]
     informers = list(_informers(facts["metadata"].get("informers")))
     lines += ["", "informers of the caches", *informers] if informers else []
     cost = list(program_costs(facts["metadata"].get("bpf_cost")))

@@ -13,7 +13,7 @@ from whowoke.analysis.telling.verdict import Facts
 from whowoke.analysis.telling.words import Row, many, rhythm, wrap
 from whowoke.analysis.window import EVERYTHING, Limits
 
-ENDED = {"target exited": "exited"} | dict.fromkeys(
+ENDED = {"target exited": "exited", "target replaced": "became another program"} | dict.fromkeys(
     ("interrupted", "duration", "periods"), "to the end"
 )
 

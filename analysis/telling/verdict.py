@@ -12,10 +12,11 @@ from whowoke.analysis.model import Analysis
 from whowoke.analysis.rules.causes import BEFORE, CAUSE_FIELDS, Cause
 from whowoke.analysis.rules.frames import CaptureLike, known_modules, probe_sites
 from whowoke.analysis.telling.cost import taken_off
+from whowoke.analysis.telling.gaps import asleep, gaps
 from whowoke.analysis.verdicts.reasons import load_reasons
 from whowoke.analysis.verdicts.tallies import answer_counts
 from whowoke.analysis.verdicts.things import UNNAMED, Request, is_write, told_name
-from whowoke.analysis.waking.chains import COUNTED_NS
+from whowoke.analysis.waking.lossy import COUNTED_NS
 
 # controller-runtime stretches a period by up to a tenth, and work adds to it.
 PERIOD_TOLERANCE = 0.12
@@ -51,6 +52,8 @@ class Facts:
             "lost": sum(lost.values()),
             "lost_outside": sum(capture.losses["count"].tolist()) - sum(lost.values()),
             "losses": lost,
+            "gaps": gaps(capture),
+            "suspends": asleep(capture),
             "missing": [*taken_off(capture), *_texts(capture.metadata.get("missing"))],
             "unanswered": unanswered(capture),
             "period_ns": self._period_ns,

@@ -11,6 +11,7 @@ import pandas as pd
 from whowoke.analysis.rules.causes import Rules
 from whowoke.analysis.rules.frames import CaptureLike, Code, Rows, probe_sites
 from whowoke.analysis.waking.history import Activation, Activations, History, Readied
+from whowoke.analysis.waking.lossy import FOREVER, lossy_spans
 from whowoke.analysis.waking.peers import Peers
 
 # From a timer's expiry to the ready of the goroutine that it wakes: microseconds, on one thread.
@@ -29,9 +30,6 @@ LINKS = ("timer_fire", "netpoll_ready", "goroutine_ready", "goroutine_new")
 WAKEUP = ("ts_ns", "tid", "goid", "parked_stack", "start", "function")
 FIRED = ("ts_ns", "tid", "goid", "number", "function")
 CAME = ("ts_ns", "tid", "goid", "number", "parked_stack", "start")
-# Losses are counted once a second: records before the count, so long, may have been lost.
-COUNTED_NS = 1_200_000_000
-FOREVER = 1 << 62
 BLOCK = 10_000
 
 Event = tuple[int, ...]
@@ -274,10 +272,4 @@ def _blind_times(capture: CaptureLike) -> list[tuple[int, int]]:
     sites = probe_sites(capture)
     if sites is not None and not {site.probe for site in sites}.issuperset(LINKS):
         return [(0, FOREVER)]
-    losses = capture.losses
-    rows = zip(losses["ts_ns"].tolist(), losses["kind"].tolist(), strict=True)
-    return [
-        (ts - COUNTED_NS, FOREVER if kind.startswith("over budget") else ts)
-        for ts, kind in rows
-        if any(link in kind for link in LINKS)
-    ]
+    return lossy_spans(capture.losses, lambda kind: any(link in kind for link in LINKS))

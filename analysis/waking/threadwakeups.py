@@ -96,4 +96,4 @@ def _context(functions: list[str], rules: Rules) -> str:
     for name, patterns in rules.contexts.items():
         if any(matches_any(patterns, function) for function in functions):
             return name
-    return "other" if functions else "unknown"
+    return "other" if any(functions) else "unknown"

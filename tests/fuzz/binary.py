@@ -99,7 +99,8 @@ def values(data: bytes) -> None:
     """Tables of values by program counter, and texts."""
     choices = Choices(data)
     offset, pc = choices.word(0, 1), TEXT + choices.word(0, 1)
-    table = PcValues(rest := choices.rest(), choices.pick((1, 4)))
+    rest = choices.rest()
+    table = PcValues(lambda at, size: rest[at : at + size], choices.pick((1, 4)))
     for at in (offset, 0, 1, len(rest) // 2, len(rest)):
         table.at(at, TEXT, pc)
         table.at(at, TEXT, TEXT + 1)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from whowoke.analysis.errors import WhowokeError
 
 # Of a run on an input of some hundred bytes: far above what any takes, far below a hang.
@@ -26,6 +28,8 @@ def limited() -> Iterator[None]:
     def too_slow(_signal: int, _frame: Any) -> None:
         raise TooSlow
 
+    # pyarrow's allocator takes its address space, 1 GiB, with the first text.
+    pd.array(["text"], dtype="str")
     used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     space = resource.getrlimit(resource.RLIMIT_AS)
     before = signal.signal(signal.SIGVTALRM, too_slow)

@@ -97,6 +97,39 @@ def test_full_disk(whowoke: Sequence[str], tmp_path: Path) -> None:
         [*whowoke, "info", str(tmp_path / "kept")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    explained = subprocess.run(
+        [*whowoke, "explain", str(tmp_path / "kept")], capture_output=True, text=True, check=False
+    )
+    assert explained.returncode == 4, "what it says is a lower bound"
+    assert "the recording has no end" in explained.stdout
+
+
+def test_a_capture_that_disappears(whowoke: Sequence[str], tmp_path: Path) -> None:
+    path, ready = tmp_path / "x.whowoke", tmp_path / "ready"
+    with fixtures.timers(tmp_path / "run", "--ticker=2000") as program:
+        argv = [*whowoke, "record", "-p", str(program.pid), "-o", str(path), "-d", "1m"]
+        process = subprocess.Popen(
+            [*argv, "--ready-file", str(ready)], stderr=subprocess.PIPE, text=True
+        )
+        fixtures.wait_until(ready.exists, 60, "all probes attached")
+        path.unlink()
+        process.terminate()
+        _, messages = process.communicate(timeout=60)
+        assert program.popen.poll() is None
+    assert process.returncode == 1
+    assert messages.splitlines() == [
+        f"whowoke: {path} was removed while it was recorded",
+        "  hint: record again, and leave it there",
+    ]
+
+
+def test_a_ready_file_that_cannot_be_made(whowoke: Sequence[str], tmp_path: Path) -> None:
+    output = tmp_path / "x.whowoke"
+    with fixtures.timers(tmp_path / "run") as program:
+        argv = [*whowoke, "record", "-p", str(program.pid), "-o", str(output)]
+        fail([*argv, "--ready-file", str(tmp_path / "none" / "ready")], 1, "ready file", "No such")
+        assert program.popen.poll() is None
+    assert not output.exists()
 
 
 @pytest.mark.parametrize("verb", [["explain"], ["info"], ["export", "-o", "tables"]])

@@ -35,7 +35,7 @@ def write_small(path):
         writer.symbols({0x401000: STACK[0]})
         writer.records(FIRE, rows_of(FIRE, 5))
         writer.flush()
-        writer.losses([Loss(10**15, "threads", 3)])
+        writer.losses([Loss(10**15, "threads", 3, 10**15 - 7)])
         writer.records(SYSCALL, rows_of(SYSCALL, 3))
         writer.metadata({"go": "1.27", "end": True})
 

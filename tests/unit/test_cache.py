@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from whowoke.tracer import cache
+from whowoke.tracer.privileges import BPF
 
 NAME = "a" * 64
 
@@ -100,7 +101,19 @@ def test_roots_folder_is_not_the_callers(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert cache.folder() == Path("/var/cache/whowoke")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(cache, "effective", lambda: 0)
     assert cache.folder() == Path("/home/somebody/.cache/whowoke")
+
+
+def test_who_may_load_bpf_without_being_root_keeps_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Others of his processes may not load it, and could write what he loads."""
+    cache.write(NAME, b"content")
+    monkeypatch.setattr(os, "geteuid", lambda: os.stat(os.environ[cache.FOLDER]).st_uid or 1000)
+    monkeypatch.setattr(cache, "effective", lambda: 1 << BPF.bit)
+    assert cache.folder() is None
+    assert cache.read(NAME) is None
 
 
 def test_keys_depend_on_every_part() -> None:

@@ -39,7 +39,9 @@ def test_what_is_written_is_read_back(small):
     assert capture.strings == {1: "default", 2**64 - 1: "näme\ufffd\ufffd"}
     assert capture.stacks == {7: STACK, 8: STACK[:1], 9: []}
     assert capture.symbols == {0x401000: STACK[0]}
-    assert capture.losses.to_dict("list") == {"ts_ns": [10**15], "kind": ["threads"], "count": [3]}
+    assert capture.losses.to_dict("list") == {
+        "ts_ns": [10**15], "kind": ["threads"], "count": [3], "since_ns": [10**15 - 7],
+    }  # fmt: skip
     assert capture.counts() == {"syscall": 3, "timer_fire": 5}
 
 

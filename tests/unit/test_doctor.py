@@ -6,7 +6,7 @@ import os
 from typer.testing import CliRunner
 
 from whowoke.analysis.errors import PermissionDeniedError
-from whowoke.tracer import doctor, kernel, uprobes
+from whowoke.tracer import doctor, kernel, privileges, settings, uprobes
 from whowoke.tracer.cli import app
 from whowoke.tracer.doctor import Check
 
@@ -19,8 +19,11 @@ def test_capabilities_decide_not_the_user(monkeypatch):
     cases = {
         1 << 63 - 1 - 42: "fail",
         0: "fail",
-        1 << 21 | 1 << 19: "ok",
-        1 << 39 | 1 << 38 | 1 << 19: "ok",
+        1 << 21 | 1 << 19: "warn",
+        1 << 39 | 1 << 38 | 1 << 19: "warn",
+        1 << 39 | 1 << 38 | 1 << 19 | 1 << 2: "warn",
+        1 << 39 | 1 << 38 | 1 << 34 | 1 << 19 | 1 << 2: "ok",
+        1 << 39 | 1 << 34 | 1 << 19 | 1 << 2: "fail",
         1 << 39 | 1 << 38: "fail",
         1 << 21: "fail",
         (1 << 41) - 1: "ok",
@@ -34,6 +37,62 @@ def test_capabilities_decide_not_the_user(monkeypatch):
         assert doctor.check_privileges().status == expected, hex(capabilities)
         files["/proc/self/uid_map"] = "0 100000 65536\n"
         assert doctor.check_privileges().status == "fail"
+
+
+def test_each_missing_capability_is_named(monkeypatch):
+    least = {c.name: c for c in privileges.LEAST}
+    for left_out, capability in least.items():
+        bits = sum(1 << c.bit for c in least.values() if c is not capability)
+        files = {
+            "/proc/self/status": f"CapEff:\t{bits:016x}\n",
+            "/proc/self/uid_map": "         0          0 4294967295\n",
+        }
+        monkeypatch.setattr(doctor, "_read", files.get)
+        check = doctor.check_privileges()
+        assert check.status in ("warn", "fail")
+        assert f"no {left_out}: {capability.without}" in check.found
+        assert sum(name in check.found for name in least) == 1
+        assert f"+{left_out.removeprefix('CAP_').lower()}" in check.advice
+
+
+def test_settings_of_the_machine(monkeypatch):
+    """Each one that is in the way is named, with the command that mends it."""
+    no_bpf = 1 << privileges.SYS_PTRACE.bit
+    cases = [
+        ("check_paranoid", "kernel/perf_event_paranoid", "2\n", "ok", ""),
+        ("check_paranoid", "kernel/perf_event_paranoid", "", "fail", "CONFIG_PERF_EVENTS"),
+        ("check_kernel_pointers", "kernel/kptr_restrict", "2\n", "warn", "kptr_restrict=1"),
+        ("check_kernel_pointers", "kernel/kptr_restrict", "1\n", "ok", ""),
+        ("check_unprivileged_bpf", "kernel/unprivileged_bpf_disabled", "2\n", "ok", ""),
+        ("check_ptrace", "kernel/yama/ptrace_scope", "3\n", "fail", "ptrace_scope=1"),
+        ("check_ptrace", "kernel/yama/ptrace_scope", "1\n", "ok", ""),
+        ("check_ptrace", "kernel/yama/ptrace_scope", "", "ok", ""),
+    ]
+    for name, path, text, status, advice in cases:
+        monkeypatch.setattr(settings, "_read", {f"/proc/sys/{path}": text}.get)
+        monkeypatch.setattr(settings, "effective", lambda: (1 << 41) - 1)
+        check = getattr(settings, name)()
+        assert (check.status, advice in check.advice) == (status, True), (name, text)
+    monkeypatch.setattr(settings, "_read", lambda _: "2\n")
+    monkeypatch.setattr(settings, "effective", lambda: no_bpf)
+    assert "no CAP_PERFMON" in settings.check_paranoid().found
+    assert "no CAP_BPF" in settings.check_unprivileged_bpf().found
+    assert statuses(settings.check_paranoid(), settings.check_unprivileged_bpf()) == ["warn"] * 2
+
+
+def test_mounts_and_clocks(monkeypatch, tmp_path):
+    assert settings.check_mounts().status == "ok"
+    missing = ((str(tmp_path), "sysfs", "kernel"),)
+    monkeypatch.setattr(settings, "MOUNTS", missing)
+    assert settings.check_mounts().advice == f"mount -t sysfs sysfs {tmp_path}"
+    for text, status in (
+        ("monotonic 0 0\nboottime 0 0\n", "ok"),
+        ("monotonic 86400 0\nboottime 0 0\n", "fail"),
+        ("monotonic 0 0\nboottime -10 0\n", "fail"),
+        ("", "ok"),
+    ):
+        monkeypatch.setattr(settings, "_read", lambda _, text=text: text)
+        assert settings.check_time_namespace().status == status, text
 
 
 def found_by(monkeypatch, multi, perf):
@@ -66,7 +125,7 @@ def test_the_way_of_the_uprobes_is_what_the_kernel_answers(monkeypatch):
     none = found_by(monkeypatch, multi=False, perf=False)
     not_for_us = found_by(monkeypatch, multi=False, perf=denied)
     assert statuses(newest, older, none, not_for_us) == ["ok", "ok", "fail", "fail"]
-    assert not_for_us.advice == "run with sudo"
+    assert not_for_us.advice.startswith("run with sudo, or: sudo setpriv")
     monkeypatch.setenv(uprobes.WITHOUT, "uprobe_multi")
     assert found_by(monkeypatch, multi=True, perf=True) == older
 

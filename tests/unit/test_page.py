@@ -223,7 +223,7 @@ def test_an_empty_capture_is_a_page_too():
     assert "Nothing woke it while it was recorded." in text
 
 
-HOSTILE = "</script><script>alert(1)</script><!--\u2028'\"&\x00\ud800"
+HOSTILE = "</script><script>alert(1)</script><!--\u2028'\"&\x00"
 
 
 def test_texts_of_the_target_cannot_end_a_script_or_be_markup():

@@ -15,7 +15,7 @@ from whowoke.tracer.finding.names import Identity
 from whowoke.tracer.finding.search import Found
 from whowoke.tracer.finding.selection import PodName, Selection
 from whowoke.tracer.options import RecordOptions
-from whowoke.tracer.recorded import Recorded
+from whowoke.tracer.recorded import Recorded, Terms
 from whowoke.tracer.session import Session
 from whowoke.tracer.timing import Timing
 
@@ -28,6 +28,7 @@ class World:
 
     def __init__(self):
         self.alive, self.bad, self.looks, self.found = set(), set(), 0, []
+        self.replaced = set()
 
     def identity(self, _pid):
         return POD
@@ -44,6 +45,7 @@ class World:
         target = SimpleNamespace(
             pid=pid, start_ticks=pid, command="op", executable=executable,
             is_alive=lambda: pid in self.alive, close=lambda: None,
+            has_become_another=lambda: pid in self.replaced,
         )  # fmt: skip
         return SimpleNamespace(
             target=target,
@@ -110,7 +112,7 @@ def begin(world, tmp_path):
         said = []
         options = RecordOptions(10**9, selection, **options)
         writer = CaptureWriter(tmp_path / "x.whowoke")
-        running = Session(options, world, writer, said.append, Timing())
+        running = Session(Terms(options, Timing(), lambda: -1), world, writer, said.append)
         world.alive.update(pids)
         running.load([world.program(pid) for pid in pids])
         running.attach()
@@ -313,3 +315,21 @@ def test_the_last_words_of_a_file_before_the_next(world, begin):
     world.alive.clear()
     running.step()
     assert running.recorded[0].last_words() == {}
+
+
+def test_one_that_becomes_another_program_has_ended(world, begin):
+    running, said, end = begin(BY_POD, 7)
+    running.step()
+    world.replaced.add(7)
+    assert running.step(), "another one may take its place"
+    assert running.last_end == "target replaced"
+    assert said == ["op (7) became another program; the one that follows will be recorded"]
+    assert len(end()) == 1
+
+
+def test_a_suspend_is_told_to_all_that_run(world, begin):
+    running, _, end = begin(Selection(pids=(7, 8)), 7, 8)
+    world.alive.remove(7)
+    running.step()
+    running.metadata({"suspends": [[1, 2]]})
+    assert [one.metadata.get("suspends") for one in end()] == [None, [[1, 2]]]

@@ -35,14 +35,13 @@ class FakeKernel:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKernel]:
     found = FakeKernel()
-    monkeypatch.setattr(kernel, "enable_statistics", found.enable)
     monkeypatch.setattr(kernel, "program_runs", found.runs)
     yield found
     assert not found.is_on()
 
 
 def test_samples_are_short_and_rare(fake: FakeKernel) -> None:
-    statistics = Statistics({"busy": 1, "quiet": 2})
+    statistics = Statistics({"busy": 1, "quiet": 2}, fake.enable)
     assert statistics.step(0) is False
     assert fake.is_on()
     assert statistics.step(ON_NS // 2) is False
@@ -68,8 +67,7 @@ def test_a_kernel_without_statistics_is_told(
     def refused() -> int:
         raise WhowokeError("no")
 
-    monkeypatch.setattr(kernel, "enable_statistics", refused)
-    statistics = Statistics({"busy": 1})
+    statistics = Statistics({"busy": 1}, refused)
     assert statistics.step(0) is statistics.step(ON_NS) is False
     statistics.end(2 * ON_NS)
     assert statistics.described() == {"sampled_ns": 0, "share": None, "programs": {}}

@@ -1,7 +1,11 @@
 """Kernel symbols from a text such as /proc/kallsyms, and texts behind hashes."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+from whowoke.tracer import symbols
 from whowoke.tracer.sockets import socket_address
 from whowoke.tracer.symbols import KernelSymbols
 
@@ -31,6 +35,18 @@ def test_the_function_at_an_address(address: int, name: str) -> None:
 
 def test_no_symbols_at_all() -> None:
     assert KernelSymbols(b"").name_at(0xFFFFFFFF81000100) == ""
+
+
+def test_hidden_symbols_name_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without CAP_SYSLOG all functions lie at 0, and the last one would be everywhere."""
+    hidden = re.sub(rb"^[0-9a-f]{16}", b"0" * 16, KALLSYMS, flags=re.MULTILINE)
+    assert KernelSymbols(hidden).name_at(0xFFFFFFFF81000100) == ""
+    path = tmp_path / "kallsyms"
+    monkeypatch.setattr(symbols, "KALLSYMS", path)
+    assert symbols.kernel_symbols_are_hidden()
+    for text, is_hidden in ((KALLSYMS, False), (hidden, True), (b"", True)):
+        path.write_bytes(text)
+        assert symbols.kernel_symbols_are_hidden() is is_hidden
 
 
 @pytest.mark.parametrize(

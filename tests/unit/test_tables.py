@@ -35,7 +35,7 @@ PROMISED = {
     "redundant_reconciles reasons wakeups_per_day cpu_ns_per_day "
     "api_requests_per_day avoidable advice",
     "stacks": "stack_id depth function location",
-    "losses": "ts_ns kind count",
+    "losses": "ts_ns kind count since_ns",
 }
 
 

@@ -179,6 +179,22 @@ def test_a_successor_of_the_pid_is_not_alive(start):
     assert not target.is_alive()
 
 
+@pytest.mark.parametrize("successor", ["/bin/sh -c 'read line'", "/bin/sleep 50"])
+def test_a_process_that_becomes_another_program_is_noticed(successor):
+    """Also when that is the same file: the process keeps its pid and its start."""
+    script = f"read line; exec {successor}"
+    with subprocess.Popen(["/bin/sh", "-c", script], stdin=subprocess.PIPE) as process:
+        target = Target.open(process.pid)
+        assert not target.has_become_another()
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        wait_until(target.has_become_another)
+        assert target.is_alive()
+        process.kill()
+        process.wait()
+        assert not target.has_become_another(), "it has ended"
+
+
 def test_kernel_threads_are_refused():
     with pytest.raises((UnsupportedError, PermissionDeniedError)):
         Target.open(2)
