@@ -1,5 +1,6 @@
 #!/bin/sh
-# What `make demo` and `make test` need on a fresh Debian. Installs only what is missing; no kernel headers.
+# What `make demo` and the system tests need on a fresh Debian; `make test` adds a browser and node.
+# Installs only what is missing; no kernel headers.
 set -eu
 missing=
 for package in make ca-certificates python3-bpfcc python3-venv bpftrace gcc libc6-dev redis-tools; do
