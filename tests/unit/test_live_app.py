@@ -76,15 +76,16 @@ def test_everything_is_on_the_screen_and_fits(stage):
         assert len(screen) == 24
         assert all(len(line) <= 80 for line in screen)
         assert screen[0].startswith("requeue (9419) go1.26.8; 16 s")
-        assert screen[1].startswith("59 wake-ups, 0 lost; 1 unknown (1.7%); CPU: probes ?")
-        assert screen[5].startswith("-60 s─")
-        assert screen[5].endswith("now")
-        assert screen[7].startswith("M     120   500 ms")
+        assert screen[1].startswith("59 wake-ups, 0 lost; 1 unknown (1.7%); ")
+        assert screen[2].startswith("cost of one CPU: probes ?, recorder ?, view ")
+        assert screen[6].startswith("-60 s─")
+        assert screen[6].endswith("now")
+        assert screen[8].startswith("M     120   500 ms")
         assert "requeue.after, greeting: " in found.text
         assert "greeting: 24 requeued" in found.text
         assert "what fires next" in found.text
         assert screen[23] == HELP_LINE
-        marks = "".join(screen[2:5])
+        marks = "".join(screen[3:6])
         assert set(marks) - {" "} == set("RCM?+")
 
     stage(play)
@@ -115,7 +116,7 @@ def test_a_filter_leaves_what_has_its_text(stage):
         await found.press("slash", *"requeue")
         assert "leader_election" not in found.text
         assert "requeue.after" in found.text
-        assert set("".join(found.screen[2:5])) - {" "} == {"R"}
+        assert set("".join(found.screen[3:6])) - {" "} == {"R"}
         assert "only “requeue”" in found.screen[0]
         await found.press("enter")
         assert found.app.focused.id == "causes"
@@ -158,20 +159,20 @@ def test_a_pause_lasts_over_a_chain_that_is_read(stage):
 def test_the_strip_is_zoomed(stage):
     async def play(found):
         await found.press("plus")
-        assert found.screen[5].startswith("-30 s")
+        assert found.screen[6].startswith("-30 s")
         await found.press(*["plus"] * 9)
-        assert found.screen[5].startswith("-15 s")
+        assert found.screen[6].startswith("-15 s")
         await found.press(*["minus"] * 9)
-        assert found.screen[5].startswith("-10m")
+        assert found.screen[6].startswith("-10m")
 
     stage(play)
 
 
 def test_another_number_ranks(stage):
     async def play(found):
-        assert "workqueue.metrics" in found.screen[7]
+        assert "workqueue.metrics" in found.screen[8]
         await found.press("s")
-        assert "requeue.after" in found.screen[7]
+        assert "requeue.after" in found.screen[8]
 
     stage(play)
 
@@ -182,7 +183,7 @@ def test_a_controller_leads_to_its_causes(stage):
         assert found.app.focused.id == "controllers"
         await found.press("down", "enter")
         assert found.app.filter_text == "cluster"
-        assert "backup" not in "\n".join(found.screen[7:16])
+        assert "backup" not in "\n".join(found.screen[8:16])
 
     stage(play, name="poller")
 

@@ -121,12 +121,11 @@ def test_losses_unknowns_and_costs_are_told(tree):
     view = shown(tree, "requeue")
     view.facts["lost"] = 3
     told = " ".join(lines.head(view, 0, ["PAUSED"], 0.02))
-    assert "59 wake-ups, 3 lost, counts are lower bounds; 1 unknown (1.7%)" in told
-    assert "CPU: probes ?, recorder ?, view 2.00%" in told
+    assert "59 wake-ups, 3 lost: lower bounds; 1 unknown (1.7%); " in told
+    assert "cost of one CPU: probes ?, recorder ?, view 2.0%" in told
     assert "PAUSED" in told
-    assert lines.cost_words(Cost(0.0005, 0.01), None).startswith(
-        "CPU: probes 0.05%, recorder 1.00%"
-    )
+    said = lines.cost_words(Cost(0.00002, 0.01), None)
+    assert said == "cost of one CPU: probes 0.002%, recorder 1.0%, view ?"
 
 
 def test_the_age_of_what_is_shown_is_told_once_it_matters(tree):

@@ -168,7 +168,7 @@ class LiveApp(App[None]):
             late_from = self.now_ns if not self.view.complete else self.view.opened_ns
             text = lines.head(self.view, late_from, notes, self._own.share())
         else:
-            text = ["; ".join([self.session.title, *notes]), ""]
+            text = ["; ".join([self.session.title, *notes]), "", ""]
         width = self.size.width
         head = Text("\n".join(lines.cut(line, width) for line in text))
         if self.view and (self.view.facts["lost"] or self.view.facts["unknown"]):
@@ -227,9 +227,8 @@ class LiveApp(App[None]):
     def _draw_next(self) -> None:
         pane = self.query_one("#right")
         width, text = pane.size.width or 30, Text()
-        dues = [
-            d for d in self._upcoming.dues if lines.matches(self.filter_text, d.cause, d.origin)
-        ]
+        dues = self._upcoming.after(self.now_ns)
+        dues = [d for d in dues if lines.matches(self.filter_text, d.cause, d.origin, d.function)]
         for due in dues[: max(1, pane.size.height - 1)]:
             line = lines.due_line(due, self.now_ns, width)
             text.append_text(_coloured(line, due.origin)).append("\n")

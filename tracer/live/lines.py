@@ -11,9 +11,9 @@ from whowoke.tracer.live.view import CauseRow, ControllerRow, Cost, View
 
 SORTS = {"per min": "wake-ups", "reconciles": "reconciles", "last": "the last one", "cpu": "CPU"}
 CAUSE_TITLE = f"{'per min':>9}{'gap':>9}{'last':>9}{'cpu/min':>9}  cause, controller: function"
-CONTROLLER_TITLE = f"{'per min':>7}{'last':>8}  reconciles by controller"
+CONTROLLER_TITLE = f"{'per min':>7}{'last':>7} reconciles by controller"
 SHORT_RESULTS = {"success": "ok", "requeue_after": "requeued"}
-JUDGED = (("yes", "redundant"), ("unknown", "unknown if so"))
+JUDGED = (("yes", "redundant"), ("unknown", "unjudged"))
 PLACES = {"returned": "returned by", "declared": "returned by", "armed": "set in"}
 # Where the sentences of a story begin, behind its two columns of times.
 COLUMNS = 26
@@ -32,18 +32,16 @@ def head(view: View, now_ns: int, notes: Iterable[str], own: float | None) -> li
     first = "; ".join([who, length, *late, *notes])
     count, lost = facts["wakeups"], facts["lost"]
     share = facts["unknown"] / count if count else 0
-    bounds = ", counts are lower bounds" if lost else ""
-    second = (
-        f"{count:,} wake-ups, {lost:,} lost{bounds}; {facts['unknown']:,} unknown ({share:.1%})"
-        f"; {cost_words(view.cost, own)}"
-    )
-    return [first, second]
+    second = f"{count:,} wake-ups, {lost:,} lost{': lower bounds' if lost else ''}; "
+    second += f"{facts['unknown']:,} unknown ({share:.1%}); {facts['continuations']:,} answers; "
+    second += f"{facts['reconciles']:,} reconciles"
+    return [first, second, cost_words(view.cost, own)]
 
 
 def cost_words(cost: Cost, own: float | None) -> str:
     """What is spent of one CPU by the probes, by the recorder, by this view."""
     parts = (("probes", cost.probes), ("recorder", cost.recorder), ("view", own))
-    return "CPU: " + ", ".join(f"{name} {_percent(share)}" for name, share in parts)
+    return "cost of one CPU: " + ", ".join(f"{n} {_percent(share)}" for n, share in parts)
 
 
 def cause_line(row: CauseRow, now_ns: int, width: int) -> str:
@@ -61,27 +59,27 @@ def detail_lines(row: CauseRow, width: int) -> list[str]:
     verb, name = PLACES.get(row.location_kind, "in"), base(row.function)
     method, line = name.rsplit(".", 1)[-1], row.location or "an unknown line"
     forms = ((name, line), (method, line), (method, base(line)))
-    texts = [f"{verb} {function} at {place}" for function, place in forms]
-    where = next((text for text in texts if len(text) <= width), texts[-1]) if name else ""
+    texts = ((f"{verb} {function} at {place}",) for function, place in forms)
+    where = _first_fitting(*texts, width=width) if name else ""
     more = [f"{count:,} {noun}" for count, noun in
             ((row.reconciles, "reconciles"), (row.answers, "answers")) if count]  # fmt: skip
-    why = "; ".join(filter(None, [row.origin, ", ".join(more), row.explanation]))
-    return [cut(where, width), cut(why, width)]
+    whys = ((row.origin, ", ".join(more), row.explanation), (row.origin, row.explanation))
+    return [where, _first_fitting(*whys, (row.explanation,), width=width)]
 
 
 def controller_line(row: ControllerRow, now_ns: int, width: int) -> str:
     """One line of the second pane; what is neither redundant nor unknown was needed."""
     results = [f"{n} {SHORT_RESULTS.get(name, name)}" for name, n in row.results.items()]
     judged = [f"{row.redundant[name]} {word}" for name, word in JUDGED if row.redundant.get(name)]
-    numbers = f"{_rate(row.per_minute):>7}{_ago(row.last_ns, now_ns):>8}"
+    numbers = f"{_rate(row.per_minute):>7}{_ago(row.last_ns, now_ns):>7}"
     name = cut(row.controller or "unknown", 16)
-    return cut(f"{numbers}  {name}: {', '.join([*results, *judged])}", width)
+    return cut(f"{numbers} {name}: {', '.join([*results, *judged])}", width)
 
 
 def due_line(row: Due, now_ns: int, width: int) -> str:
     """One timer that is going to fire."""
     left_ns = row.due_ns - now_ns
-    when = format_duration(_tenth(left_ns)) if left_ns > 0 else "now"
+    when = format_duration(_tenth(left_ns)) if _tenth(left_ns) > 0 else "now"
     text = f"{letter(row.origin)}{when:>7} {_named(row.cause, row.subject)}"
     return cut(text + _who(row.function, width - len(text)), width)
 
@@ -127,6 +125,12 @@ def cut(text: str, width: int) -> str:
     return plain if len(plain) <= width else plain[: width - 1] + "…"
 
 
+def _first_fitting(*forms: tuple[str, ...], width: int) -> str:
+    """The first of these that has room, its parts joined; else the last one, cut."""
+    texts = ["; ".join(filter(None, parts)) for parts in forms]
+    return cut(next((text for text in texts if len(text) <= width), texts[-1]), width)
+
+
 def _named(cause: str, subject: str) -> str:
     return f"{cause}{', ' if cause == 'unknown' else ' of '}{subject}" if subject else cause
 
@@ -154,7 +158,9 @@ def _whole(duration_ns: int) -> int:
 
 
 def _percent(share: float | None) -> str:
-    return "?" if share is None else f"{share:.2%}"
+    if share is None:
+        return "?"
+    return f"{share:.3%}" if share < 0.001 else f"{share:.1%}"
 
 
 def hanging(text: str, width: int) -> str:
