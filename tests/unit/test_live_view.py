@@ -216,6 +216,15 @@ def test_the_analyst_reads_again_what_has_grown_only(tree, tmp_path):
     assert said[-1].facts["wakeups"] == 59 > before
 
 
+def test_a_file_that_is_going_to_be_replaced_is_not_shown(tree):
+    path = golden(tree, "requeue")
+    start_ns = Capture.open(path).metadata["start_ns"]
+    for since_ns, kind in ((start_ns + 1, Problem), (start_ns, View)):
+        said = []
+        Analyst(Job(path, SECOND, since_ns), said.append).step()
+        assert isinstance(said[0], kind)
+
+
 def test_the_analyst_rests_longer_than_it_works(tree, tmp_path, monkeypatch):
     found, _ = analyst(golden(tree, "requeue"))
     monkeypatch.setattr("whowoke.tracer.live.analyst.PAUSES", 1e6)

@@ -33,12 +33,14 @@ PATIENCE_S = 60.0
 class Job:
     """What is followed.
 
-    ``window_ns`` is how much of its end is shown. ``folder`` is removed, once the process
-    ``recorder`` has ended, if the view ends without a word.
+    ``window_ns`` is how much of its end is shown; what began before ``since_ns`` is a file that is
+    going to be replaced. ``folder`` is removed, once the process ``recorder`` has ended, if the
+    view ends without a word.
     """
 
     path: Path
     window_ns: int
+    since_ns: int = 0
     recorder: int | None = None
     folder: Path | None = None
 
@@ -121,7 +123,7 @@ class Analyst:
             self._look_ahead(self._analysis.capture.complete)
             return
         capture = Capture.open(self._job.path)
-        if "start_ns" not in capture.metadata:
+        if capture.metadata.get("start_ns", -1) < self._job.since_ns:
             raise WhowokeError("nothing is recorded yet")
         analysis = Analysis(capture)
         analysis.limits = last_part(analysis, self._job.window_ns)

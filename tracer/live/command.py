@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,9 +107,10 @@ def _record(arguments: list[str], window_ns: int, output: Path | None) -> None:
         folder = Path(name)
         capture = output or folder / "capture.whowoke"
         tell("attaching …")
+        since_ns = time.monotonic_ns()
         with Recorder(arguments, capture, folder) as recorder:
             recorder.wait_ready()
-            job = Job(capture, window_ns, recorder.pid, folder)
+            job = Job(capture, window_ns, since_ns, recorder.pid, folder)
             with _analyst(job) as (connection, reader):
                 session = _session(connection, recorder, output, reader)
                 app = LiveApp(session)
@@ -127,11 +129,12 @@ def _session(
     from whowoke.analysis.capture.reader import Capture
     from whowoke.tracer.live.app import Session
 
+    if output:
+        title = f"attached, recording into {output}"
+        return Session(connection, title, recorder, str(output), readers=(reader,))
     said = Capture.open(recorder.output).metadata
     keep_as = default_output(str(said.get("name", "")), int(said.get("pid", 0)))
     title = f"{said.get('name')} ({said.get('pid')})"
-    if output:
-        return Session(connection, title, recorder, str(output), readers=(reader,))
     return Session(connection, title, recorder, keep_as=str(keep_as), readers=(reader,))
 
 
