@@ -8,27 +8,23 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import ClassVar
 
-import psutil
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, OptionList, Static
-from textual.widgets.option_list import Option
 
 from whowoke.analysis.durations import format_duration
 from whowoke.tracer.live import lines
 from whowoke.tracer.live.analyst import Ask, Hold, Problem, Story
-from whowoke.tracer.live.marks import LOOKS, strip
+from whowoke.tracer.live.panes import Causes, Controllers, Next, OwnCost, Strip
 from whowoke.tracer.live.recorder import Recorder
 from whowoke.tracer.live.screens import HelpScreen, StoryScreen
 from whowoke.tracer.live.upcoming import Upcoming
-from whowoke.tracer.live.view import CauseRow, View
+from whowoke.tracer.live.view import View
 
 POLL_S = 0.25
 REDRAW_S = 1.0
-STRIP_ROWS = 3
-SCROLLBAR = 1
 SPANS_NS = tuple(seconds * 10**9 for seconds in (15, 30, 60, 120, 300, 600))
 HELP_LINE = "q quit  ⏎ chain  / filter  space hold  +- zoom  s sort  tab pane  w keep  ? help"
 
@@ -55,7 +51,7 @@ class LiveApp(App[None]):
     CSS_PATH = "live.tcss"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,ctrl+c,ctrl+q", "quit", priority=False),
+        Binding("q", "quit"),
         Binding("ctrl+c,ctrl+q", "quit", priority=True),
         Binding("space", "pause"),
         Binding("slash", "filter"),
@@ -79,23 +75,22 @@ class LiveApp(App[None]):
         self._upcoming = Upcoming([], "not read yet")
         self._problem = "attached; waiting for the first wake-ups"
         self._frozen_ns: int | None = None
-        self._rows: list[CauseRow] = []
-        self._own = _Own(session.readers)
+        self._own = OwnCost(session.readers)
 
     def compose(self) -> ComposeResult:
         """Head, strip, causes, the chosen one, two panes side by side, keys."""
         yield Static(id="head")
-        yield Static(id="strip")
+        yield Strip(id="strip")
         yield Static(lines.CAUSE_TITLE, id="title")
-        yield OptionList(id="causes", markup=False)
+        yield Causes(id="causes", markup=False)
         yield Static(id="detail")
         with Horizontal(id="panes"):
             with Vertical(id="left"):
                 yield Static(lines.CONTROLLER_TITLE, id="controller-title")
-                yield OptionList(id="controllers", markup=False)
+                yield Controllers(id="controllers", markup=False)
             with Vertical(id="right"):
                 yield Static("what fires next", id="next-title")
-                yield Static(id="next")
+                yield Next(id="next")
         yield Input(
             id="filter", placeholder="a part of a cause, controller, function", compact=True
         )
@@ -157,10 +152,7 @@ class LiveApp(App[None]):
         self._draw_head()
         if self.view is None:
             return
-        self._draw_strip(self.view)
-        self._draw_causes(self.view)
-        self._draw_controllers(self.view)
-        self._draw_next()
+        self._draw(self.view)
 
     def _draw_head(self) -> None:
         notes = self._notes()
@@ -189,72 +181,25 @@ class LiveApp(App[None]):
             found.append("kept")
         return found
 
-    def _draw_strip(self, view: View) -> None:
-        chosen = {n for n, row in enumerate(view.causes) if lines.fits(row, self.filter_text)}
-        marks = [m for m in view.marks if not self.filter_text or chosen.intersection(m.rows)]
-        width, span_ns = self.size.width, SPANS_NS[self._span]
-        text = Text()
-        for line in strip(marks, self.now_ns, span_ns, width, STRIP_ROWS):
-            for origin in line:
-                look = LOOKS[origin] if origin else None
-                text.append(look.letter if look else " ", look.colour if look else "")
-            text.append("\n")
-        text.append(lines.axis(span_ns, width), "dim")
-        self.query_one("#strip", Static).update(text)
-
-    def _draw_causes(self, view: View) -> None:
+    def _draw(self, view: View) -> None:
+        text, now_ns = self.filter_text, self.now_ns
+        fitting = {n for n, row in enumerate(view.causes) if lines.fits(row, text)}
+        marks = [m for m in view.marks if not text or fitting.intersection(m.rows)]
+        self.query_one(Strip).show(marks, now_ns, SPANS_NS[self._span])
         rows = lines.ordered(view.causes, self.sort)
-        rows = [row for row in rows if lines.fits(row, self.filter_text)]
-        chosen, width = self.chosen(), self.size.width - SCROLLBAR
-        self._rows = rows
-        self._fill(
-            "#causes",
-            [_coloured(lines.cause_line(r, self.now_ns, width), r.origin) for r in rows],
-            next((n for n, r in enumerate(rows) if chosen and _same(r, chosen)), 0),
-        )
+        self.query_one(Causes).show([row for row in rows if lines.fits(row, text)], now_ns)
         self._draw_detail()
+        self.query_one(Controllers).show(view.controllers, now_ns)
+        dues = self._upcoming.after(now_ns)
+        dues = [due for due in dues if lines.matches(text, due.cause, due.origin, due.function)]
+        self.query_one(Next).show(dues, now_ns, self._upcoming.problem)
 
     def _draw_detail(self) -> None:
-        row = self.chosen()
+        row = self.query_one(Causes).chosen
         text = "\n".join(lines.detail_lines(row, self.size.width)) if row else "\n"
         self.query_one("#detail", Static).update(Text(text, "dim"))
 
-    def _draw_controllers(self, view: View) -> None:
-        width = (self.query_one("#left").size.width or self.size.width // 2) - SCROLLBAR
-        found = [Text(lines.controller_line(r, self.now_ns, width)) for r in view.controllers]
-        self._fill("#controllers", found, self.query_one("#controllers", OptionList).highlighted)
-
-    def _draw_next(self) -> None:
-        pane = self.query_one("#right")
-        width, text = pane.size.width or 30, Text()
-        dues = self._upcoming.after(self.now_ns)
-        dues = [d for d in dues if lines.matches(self.filter_text, d.cause, d.origin, d.function)]
-        for due in dues[: max(1, pane.size.height - 1)]:
-            line = lines.due_line(due, self.now_ns, width)
-            text.append_text(_coloured(line, due.origin)).append("\n")
-        if not dues:
-            text.append(lines.cut(self._upcoming.problem or "nothing", width), "dim")
-        self.query_one("#next", Static).update(text)
-
-    def _fill(self, name: str, texts: list[Text], highlighted: int | None) -> None:
-        """The lines of a list; as long as their number stays, it scrolls and blinks nowhere."""
-        found = self.query_one(name, OptionList)
-        with self.prevent(OptionList.OptionHighlighted):
-            if found.option_count == len(texts):
-                for number, text in enumerate(texts):
-                    found.replace_option_prompt_at_index(number, text)
-            else:
-                found.clear_options()
-                found.add_options([Option(text) for text in texts])
-            if texts and highlighted is not None:
-                found.highlighted = min(highlighted, len(texts) - 1)
-
     # ------------------------------------------------------------ keys
-
-    def chosen(self) -> CauseRow | None:
-        """The row that the cursor is on."""
-        number = self.query_one("#causes", OptionList).highlighted
-        return self._rows[number] if number is not None and number < len(self._rows) else None
 
     def on_option_list_option_highlighted(self, _: OptionList.OptionHighlighted) -> None:
         """Say more of the row that the cursor is on."""
@@ -266,7 +211,7 @@ class LiveApp(App[None]):
             self.filter_text = self.view.controllers[event.option_index].controller
             self._redraw()
             return
-        row = self.chosen()
+        row = self.query_one(Causes).chosen
         if row and row.recent_ns:
             self._freeze()
             self.push_screen(StoryScreen(row), lambda _: self._thaw())
@@ -342,41 +287,3 @@ class LiveApp(App[None]):
         """Say what letters, columns and keys are."""
         span = format_duration(SPANS_NS[self._span])
         self.push_screen(HelpScreen(span), lambda _: self._redraw())
-
-
-class _Own:
-    """What our own processes cost, as a share of one CPU."""
-
-    def __init__(self, pids: tuple[int, ...]) -> None:
-        self._processes = [psutil.Process(), *map(psutil.Process, pids)]
-        self._before = (time.monotonic(), self._spent_s())
-        self._share: float | None = None
-
-    def share(self) -> float | None:
-        """Since some seconds; None in the first ones."""
-        then_s, spent_s = self._before
-        now_s = time.monotonic()
-        if now_s - then_s >= 5:
-            new_s = self._spent_s()
-            self._share = max(0.0, new_s - spent_s) / (now_s - then_s)
-            self._before = (now_s, new_s)
-        return self._share
-
-    def _spent_s(self) -> float:
-        total_s = 0.0
-        for process in self._processes:
-            with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                total_s += times.user + times.system
-        return total_s
-
-
-def _coloured(line: str, origin: str) -> Text:
-    text = Text(line)
-    text.stylize(f"bold {LOOKS.get(origin, LOOKS['unknown']).colour}", 0, 1)
-    return text
-
-
-def _same(row: CauseRow, other: CauseRow) -> bool:
-    names = ("origin", "cause", "subject", "controller", "function", "location")
-    return all(getattr(row, name) == getattr(other, name) for name in names)

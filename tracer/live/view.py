@@ -46,6 +46,12 @@ class CauseRow:
     last_ns: int | None
     recent_ns: tuple[int, ...]
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """What tells it from other causes, also in the next view."""
+        named = (self.origin, self.cause, self.subject, self.controller)
+        return (*named, self.function, self.location, self.location_kind)
+
 
 @dataclass(frozen=True, slots=True)
 class ControllerRow:
