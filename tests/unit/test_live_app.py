@@ -80,7 +80,7 @@ def test_everything_is_on_the_screen_and_fits(stage):
         assert screen[2].startswith("cost of one CPU: probes ?, recorder ?, view ")
         assert screen[6].startswith("-60 s─")
         assert screen[6].endswith("now")
-        assert screen[8].startswith("M     120   500 ms")
+        assert screen[8].startswith("M>    120   500 ms")
         assert "requeue.after, greeting: " in found.text
         assert "greeting: 24 requeued" in found.text
         assert "what fires next" in found.text

@@ -23,7 +23,7 @@ from whowoke.tracer.live.upcoming import Watch
 from whowoke.tracer.live.view import last_part, view_of
 
 NICE = 10
-SHORTEST_PAUSE_S = 1.0
+SHORTEST_PAUSE_S = 1.5
 # An analysis may take at most a fifth of the time.
 PAUSES = 4.0
 PATIENCE_S = 60.0

@@ -25,6 +25,7 @@ from whowoke.tracer.live.view import View
 
 POLL_S = 0.25
 REDRAW_S = 1.0
+SAID_S = 2.5
 SPANS_NS = tuple(seconds * 10**9 for seconds in (15, 30, 60, 120, 300, 600))
 HELP_LINE = "q quit  ⏎ chain  / filter  space hold  +- zoom  s sort  tab pane  w keep  ? help"
 
@@ -64,7 +65,8 @@ class LiveApp(App[None]):
     ]
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
+        # The terminal's own colours: right on light and dark ones, with 16 colours and with none.
+        super().__init__(ansi_color=True)
         self.session = session
         self.view: View | None = None
         self.is_paused = False
@@ -98,7 +100,6 @@ class LiveApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin to listen."""
-        # The terminal's own colours: right on light and dark ones, with 16 colours and with none.
         self.theme = "ansi-dark"
         self.query_one("#filter").display = False
         self.query_one("#causes").focus()
@@ -217,7 +218,7 @@ class LiveApp(App[None]):
             self.push_screen(StoryScreen(row), lambda _: self._thaw())
             self.ask(Ask(row.recent_ns[-1]))
         elif row:
-            self.notify("no wake-up of it was seen: its reconciles came from the queue")
+            self._say("no wake-up of it was seen: its reconciles came from the queue")
 
     def action_pause(self) -> None:
         """Freeze what is shown, or go on; the recording goes on in any case."""
@@ -271,17 +272,20 @@ class LiveApp(App[None]):
         """Rank by the next number."""
         names = list(lines.SORTS)
         self.sort = names[(names.index(self.sort) + 1) % len(names)]
-        self.notify(f"ranked by {lines.SORTS[self.sort]}")
+        self._say(f"ranked by {lines.SORTS[self.sort]}")
         self._redraw()
 
     def action_keep(self) -> None:
         """Keep the capture, or don't."""
         if self.session.keep_as is None:
-            self.notify(f"it is in {self.session.kept} already")
+            self._say(f"it is in {self.session.kept} already")
             return
         self.is_kept = not self.is_kept
         word = f"will be {self.session.keep_as}" if self.is_kept else "will be thrown away"
-        self.notify(f"when you quit, the capture {word}")
+        self._say(f"when you quit, the capture {word}")
+
+    def _say(self, text: str) -> None:
+        self.notify(text, timeout=SAID_S, markup=False)
 
     def action_help(self) -> None:
         """Say what letters, columns and keys are."""

@@ -34,24 +34,49 @@ class Strip(Static):
 
 
 class Lines(OptionList):
-    """Lines of which one is chosen."""
+    """Lines of which one is chosen: that has a mark, which needs no colour."""
+
+    MARK_AT = 0
+    _texts: Sequence[Text] = ()
 
     def fill(self, texts: Sequence[Text], chosen: int | None) -> None:
         """Other lines; as long as their number stays, nothing scrolls or blinks."""
+        self._texts = texts
         with self.prevent(OptionList.OptionHighlighted):
-            if self.option_count == len(texts):
-                for number, text in enumerate(texts):
-                    self.replace_option_prompt_at_index(number, text)
-            else:
+            if self.option_count != len(texts):
                 self.clear_options()
                 self.add_options([Option(text) for text in texts])
             if texts and chosen is not None:
                 self.highlighted = min(chosen, len(texts) - 1)
+        self.mark()
+
+    def mark(self) -> None:
+        """Draw the lines with the mark where it is now."""
+        for number, text in enumerate(self._texts):
+            is_chosen = number == self.highlighted
+            self.replace_option_prompt_at_index(number, self._marked(text) if is_chosen else text)
+
+    def _marked(self, text: Text) -> Text:
+        sign = Text(">" if self.has_focus else "-", "bold")
+        return text[: self.MARK_AT] + sign + text[self.MARK_AT + 1 :]
+
+    def on_option_list_option_highlighted(self) -> None:
+        """Move the mark."""
+        self.mark()
+
+    def on_focus(self) -> None:
+        """Show that keys go here."""
+        self.call_after_refresh(self.mark)
+
+    def on_blur(self) -> None:
+        """Show that keys go elsewhere."""
+        self.call_after_refresh(self.mark)
 
 
 class Causes(Lines):
     """The ranked list; the cursor stays on its cause when the ranks change."""
 
+    MARK_AT = 1
     rows: Sequence[CauseRow] = ()
 
     @property
