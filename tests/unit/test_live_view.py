@@ -1,6 +1,8 @@
 """What the live view shows: the same numbers as explain, lines that fit, marks of all wake-ups."""
 
+import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -15,10 +17,11 @@ from whowoke.tracer.live.analyst import Analyst, Ask, Hold, Job, Problem, Story
 from whowoke.tracer.live.command import keep
 from whowoke.tracer.live.marks import LOOKS, MORE, SEVERAL, origin_of, strip
 from whowoke.tracer.live.recorder import Recorder, RecorderError
-from whowoke.tracer.live.upcoming import Due, Upcoming
+from whowoke.tracer.live.upcoming import Due, Upcoming, Watch
 from whowoke.tracer.live.view import Cost, Mark, View, last_part, view_of
 
 SECOND = 10**9
+BOOT = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 GOLDEN = ("poller", "requeue", "resync", "ticker")
 
 
@@ -185,6 +188,22 @@ def test_what_comes_back_is_due_again_and_what_came_once_is_gone():
     assert "30 s" in lines.due_line(Due(30 * SECOND, 0, "os", "x", "", "f"), 0, 40)
 
 
+@pytest.mark.parametrize(
+    ("metadata", "problem"),
+    [
+        ({"boot_id": "another", "pid": 1}, "another machine"),
+        ({"pid": 1}, "another machine"),
+        ({"boot_id": BOOT, "pid": "1"}, "another machine"),
+        ({"boot_id": BOOT, "pid": 2**22 + 1}, "doesn't exist"),
+        ({"boot_id": BOOT, "pid": os.getpid(), "executable": "/bin/op"}, "has ended"),
+    ],
+)
+def test_only_the_process_that_was_recorded_is_read(metadata, problem):
+    watch = Watch()
+    assert problem in watch.step(metadata).problem
+    assert watch.step(metadata) is None
+
+
 # ---------------------------------------------------------------- the analyst
 
 
@@ -262,6 +281,16 @@ def test_the_analyst_holds_still(tree, tmp_path):
     found.take(Hold(wanted=False))
     again(found)
     assert isinstance(said[0], Problem)
+
+
+def test_a_mistake_of_ours_is_told_and_tried_again(tree, monkeypatch):
+    found, said = analyst(golden(tree, "requeue"))
+    with monkeypatch.context() as patched:
+        patched.setattr("whowoke.tracer.live.analyst.view_of", lambda *_: 1 / 0)
+        found.step()
+    assert "internal error: ZeroDivisionError" in said[0].text
+    again(found)
+    assert isinstance(said[1], View)
 
 
 def test_a_capture_with_nothing_in_it_is_waited_for(tmp_path):

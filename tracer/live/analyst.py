@@ -104,6 +104,9 @@ class Analyst:
             self._look()
         except WhowokeError as err:
             self._answer(Problem(str(err)))
+        except Exception as err:  # noqa: BLE001
+            # The next part of the capture may be understood again; what is shown stays.
+            self._answer(Problem(f"internal error: {type(err).__name__}: {err}"))
         took_s = time.monotonic() - began_s
         self._next_s = time.monotonic() + max(SHORTEST_PAUSE_S, PAUSES * took_s)
 
