@@ -1,8 +1,9 @@
 """A terminal of 80 columns and 24 lines in which a program runs, by tmux: its screen, its keys."""
 
+import re
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,27 +30,21 @@ class Terminal:
         """Press keys, as tmux calls them: ``q``, ``Enter``, ``C-c``."""
         _tmux(self.socket, "send-keys", "-t", "0", *keys)
 
-    def wait_for(self, text: str) -> str:
-        """Wait until this is on the screen, and return all of it."""
+    def wait_for(self, pattern: str) -> str:
+        """Wait until this, a regular expression, is on the screen, and return all of it."""
 
         def found() -> str | None:
             screen = self.screen()
-            return screen if text in screen else None
+            return screen if re.search(pattern, screen, re.MULTILINE) else None
 
         try:
-            return fixtures.wait_until(found, PATIENCE_S, f"{text!r} on the screen")
+            return fixtures.wait_until(found, PATIENCE_S, f"{pattern!r} on the screen")
         except fixtures.FixtureError as err:
             raise fixtures.FixtureError(f"{err}; there is:\n{self.screen()}") from None
 
     def wait_end(self) -> int:
         """Wait until the program ends; returns its exit code."""
-        return int(
-            fixtures.wait_until(
-                lambda: self.ended.exists() and self.ended.read_text().strip(),
-                PATIENCE_S,
-                "the program's end",
-            )
-        )
+        return int(fixtures.wait_until(_written(self.ended), PATIENCE_S, "the program's end"))
 
 
 @contextmanager
@@ -65,12 +60,15 @@ def terminal(
     size = ("-x", str(COLUMNS), "-y", str(LINES))
     _tmux(socket, "-f", "/dev/null", "new-session", "-d", *size, script)
     try:
-        pid = fixtures.wait_until(
-            lambda: own.exists() and own.read_text().strip(), PATIENCE_S, "the program's pid"
-        )
+        pid = fixtures.wait_until(_written(own), PATIENCE_S, "the program's pid")
         yield Terminal(socket, int(pid), ended)
     finally:
         _tmux(socket, "kill-server")
+
+
+def _written(path: Path) -> Callable[[], str | None]:
+    """What a file says once it says something."""
+    return lambda: path.read_text().strip() or None if path.exists() else None
 
 
 def _tmux(socket: Path, *arguments: str) -> str:
