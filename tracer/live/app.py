@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import time
+from bisect import bisect_left
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import ClassVar
@@ -185,7 +186,8 @@ class LiveApp(App[None]):
     def _draw(self, view: View) -> None:
         text, now_ns = self.filter_text, self.now_ns
         fitting = {n for n, row in enumerate(view.causes) if lines.fits(row, text)}
-        marks = [m for m in view.marks if not text or fitting.intersection(m.rows)]
+        first = bisect_left(view.marks, now_ns - SPANS_NS[self._span], key=lambda m: m.ts_ns)
+        marks = [m for m in view.marks[first:] if not text or fitting.intersection(m.rows)]
         self.query_one(Strip).show(marks, now_ns, SPANS_NS[self._span])
         rows = lines.ordered(view.causes, self.sort)
         self.query_one(Causes).show([row for row in rows if lines.fits(row, text)], now_ns)
