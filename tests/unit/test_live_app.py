@@ -82,7 +82,7 @@ def test_everything_is_on_the_screen_and_fits(stage):
         assert screen[6].endswith("now")
         assert screen[8].startswith("M>    120   500 ms")
         assert "requeue.after, greeting: " in found.text
-        assert "greeting: 24 requeued" in found.text
+        assert "         0  24 greeting: 24 requeued" in found.text
         assert "what fires next" in found.text
         assert screen[23] == HELP_LINE
         marks = "".join(screen[3:6])

@@ -11,9 +11,8 @@ from whowoke.tracer.live.view import CauseRow, ControllerRow, Cost, View
 
 SORTS = {"per min": "wake-ups", "reconciles": "reconciles", "last": "the last one", "cpu": "CPU"}
 CAUSE_TITLE = f"{'per min':>9}{'gap':>9}{'last':>9}{'cpu/min':>9}  cause, controller: function"
-CONTROLLER_TITLE = f"{'per min':>7}{'last':>7} reconciles by controller"
+CONTROLLER_TITLE = f"{'per min':>7}{'last':>7}{'redundant':>10}{'?':>4} reconciles returned"
 SHORT_RESULTS = {"success": "ok", "requeue_after": "requeued"}
-JUDGED = (("yes", "redundant"), ("unknown", "unjudged"))
 PLACES = {"returned": "returned by", "declared": "returned by", "armed": "set in"}
 # Where the sentences of a story begin, behind its two columns of times.
 COLUMNS = 26
@@ -69,11 +68,11 @@ def detail_lines(row: CauseRow, width: int) -> list[str]:
 
 def controller_line(row: ControllerRow, now_ns: int, width: int) -> str:
     """One line of the second pane; what is neither redundant nor unknown was needed."""
-    results = [f"{n} {SHORT_RESULTS.get(name, name)}" for name, n in row.results.items()]
-    judged = [f"{row.redundant[name]} {word}" for name, word in JUDGED if row.redundant.get(name)]
     numbers = f"{_rate(row.per_minute):>7}{_ago(row.last_ns, now_ns):>7}"
-    name = cut(row.controller or "unknown", 16)
-    return cut(f"{numbers} {name}: {', '.join([*results, *judged])}", width)
+    judged = f"{row.redundant.get('yes', 0):>10}{row.redundant.get('unknown', 0):>4}"
+    first = sorted(row.results, key=lambda name: name != "error")
+    results = ", ".join(f"{row.results[name]} {SHORT_RESULTS.get(name, name)}" for name in first)
+    return cut(f"{numbers}{judged} {row.controller or 'unknown'}: {results}", width)
 
 
 def due_line(row: Due, now_ns: int, width: int) -> str:

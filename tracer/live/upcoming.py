@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from whowoke.analysis.errors import WhowokeError
-from whowoke.tracer.forecast import Forecaster
+from whowoke.tracer.forecast import QUEUE_DUE, Forecaster
 from whowoke.tracer.target import Target
 
 MANY = 30
+QUEUED = "queued item"
 PAUSE_S = 4.0
 # Reading may take at most this share of the time.
 SHARE = 0.05
@@ -89,9 +90,14 @@ class Watch:
         elif self._target is None or not self._target.is_alive():
             raise WhowokeError("the process has ended")
         rows = self._forecaster.read().json()["timers"]
-        names = ("due_ns", "period_ns", "origin", "cause", "subject", "function")
-        found = (Due(**{name: row[name] for name in names}) for row in rows if row["due_ns"])
-        return list(islice(found, MANY))
+        return list(islice((_due(row) for row in rows if row["due_ns"] is not None), MANY))
+
+
+def _due(row: Mapping[str, Any]) -> Due:
+    names = ("due_ns", "period_ns", "origin", "cause", "subject", "function")
+    due = Due(**{name: row[name] for name in names})
+    # Which cause it has isn't known before it is taken from its queue.
+    return replace(due, cause=QUEUED) if row["explanation"] == QUEUE_DUE else due
 
 
 def _same_process(metadata: Mapping[str, Any]) -> Target:
