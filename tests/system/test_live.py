@@ -123,7 +123,8 @@ def test_a_killed_view_leaves_no_probe_no_recorder_and_no_file(
     wakeups = analyse(Capture.open(path))["wakeups"]
     line = fixtures.timers_line("ticker")
     found = wakeups.location.str.endswith(f"kinds.go:{line}").fillna(False)
-    assert found.sum() == truth["expiries"] - truth["overdue"]
+    # Whether one that was overdue still woke its goroutine depends on who came first.
+    assert truth["expiries"] - truth["overdue"] <= found.sum() <= truth["expiries"]
 
 
 def test_what_cannot_be_recorded_is_told_in_two_lines(
