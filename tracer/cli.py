@@ -29,6 +29,7 @@ from whowoke.analysis.errors import UsageError
 from whowoke.analysis.window import Limits
 from whowoke.tracer import recorder
 from whowoke.tracer.beginning import give_to_caller, import_numpy
+from whowoke.tracer.live import command as live
 from whowoke.tracer.options import RecordOptions, RecordSummary
 from whowoke.tracer.timing import table
 
@@ -293,6 +294,7 @@ def _described(summary: RecordSummary) -> list[str]:
 
 files.add_verbs(app)
 verbs.add_verbs(app)
+live.add_verbs(app)
 
 
 def main() -> None:
