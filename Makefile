@@ -111,8 +111,8 @@ database:
 	@command -v redis-check-rdb >/dev/null || { $(APT_INSTALL) redis-tools; }
 
 test-tools: database
-	@{ command -v bpftrace && command -v gcc && command -v node && command -v mkfs.ext4; } >/dev/null || \
-	  { $(APT_INSTALL) bpftrace gcc libc6-dev nodejs e2fsprogs; }
+	@{ command -v bpftrace && command -v gcc && command -v node && command -v mkfs.ext4 && command -v tmux; } >/dev/null || \
+	  { $(APT_INSTALL) bpftrace gcc libc6-dev nodejs e2fsprogs tmux; }
 	@command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }
 
 # Command and package. What can't be had here is told in the table.

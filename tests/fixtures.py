@@ -142,6 +142,15 @@ def timers(folder: Path, *arguments: str, program: str = "timers") -> Iterator[T
         yield running
 
 
+def woken(*kinds: Mapping[str, int]) -> range:
+    """How many of the expiries of some kinds of timers may have woken their goroutines.
+
+    Whether one that was overdue still did depends on who came first.
+    """
+    expiries = sum(kind["expiries"] for kind in kinds)
+    return range(expiries - sum(kind["overdue"] for kind in kinds), expiries + 1)
+
+
 def timers_line(kind: str, what: str = "arms") -> int:
     """Line in timers/kinds.go which arms the timer of a kind (or, for early, waits for it)."""
     for number, line in enumerate(TIMERS_SOURCE.read_text().splitlines(), start=1):

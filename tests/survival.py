@@ -13,6 +13,7 @@ from subprocess import PIPE, Popen
 from typing import Any
 
 from tests import fixtures
+from whowoke.tracer.compiling import compiled
 from whowoke.tracer.engine import Engine
 from whowoke.tracer.program import Program
 from whowoke.tracer.target import Target
@@ -98,7 +99,7 @@ def attach_and_detach(
         sites = [planned.site.address + program.bias for planned in program.plan.sites]
         before = running.done()
         with closing(Engine(program.plan, target)) as engine:
-            engine.load()
+            engine.load(compiled(program.plan)[0])
             for number in range(1, rounds + 1):
                 _round(engine, running, draw.uniform(0, LONGEST_S))
                 assert BREAKPOINT not in running.probed_bytes(sites), f"round {number}"

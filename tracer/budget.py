@@ -54,6 +54,11 @@ class Budget:
             self._engine.sites["cost_ns"][index] = self._traps.of(planned.site.kind) + run_ns
         self._priced = len(self._engine.plan.sites)
 
+    @property
+    def spent_ns(self) -> int:
+        """What all hits have cost the target so far."""
+        return sum(self._spent().values())
+
     def check(self, now_ns: int) -> list[Loss]:
         """Take off what cost too much; says as losses what that is, and what hits were stopped.
 

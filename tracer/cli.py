@@ -43,6 +43,7 @@ from whowoke.tracer.finding.arguments import (
     selected,
 )
 from whowoke.tracer.finding.telling import candidates_told, the_one
+from whowoke.tracer.live import command as live
 from whowoke.tracer.options import RecordOptions, RecordSummary
 from whowoke.tracer.summaries import described, probes
 from whowoke.tracer.timing import table
@@ -289,6 +290,7 @@ def _record(options: RecordOptions) -> RecordSummary:
 
 files.add_verbs(app)
 verbs.add_verbs(app)
+live.add_verbs(app)
 
 
 def main() -> None:

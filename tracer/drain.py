@@ -16,6 +16,7 @@ from whowoke.tracer.symbols import code_addresses, split_texts
 from whowoke.tracer.timing import Timing
 
 COUNT_INTERVAL_NS = 1_000_000_000
+COST_INTERVAL_NS = 5_000_000_000
 # Start functions and callbacks seen before the offsets count as checked.
 CHECKED_ADDRESSES = 3
 # Seconds between two drains, the shorter the fuller the rings were.
@@ -53,6 +54,7 @@ class Drain:
         self._lost: dict[str, int] = {}
         self._counted_ns = 0
         self._lost_since_ns = 0
+        self._cost_told_ns = 0
         self._end_ns = 0
         self._offsets_checked = 0
         self._reconcilers: set[tuple[int, int]] = set()
@@ -66,6 +68,7 @@ class Drain:
         if now_ns - self._counted_ns >= COUNT_INTERVAL_NS:
             self._counted_ns = now_ns
             self._count()
+            self._tell_cost(now_ns)
             self._writer.flush_old()
             if self._statistics.step(now_ns):
                 self._budget.price(self._statistics.run_cost_ns)
@@ -198,6 +201,19 @@ class Drain:
             )
             self._offsets_checked = CHECKED_ADDRESSES
             return
+
+    def _tell_cost(self, now_ns: int) -> None:
+        """Say now and then what the recording costs, for who follows the capture."""
+        if now_ns - self._cost_told_ns < COST_INTERVAL_NS:
+            return
+        cost = {
+            "ts_ns": now_ns,
+            "probes_ns": self._budget.spent_ns,
+            "recorder_cpu_ns": time.process_time_ns(),
+        }
+        first = {} if self._cost_told_ns else {"cost_since": cost}
+        self._cost_told_ns = now_ns
+        self._writer.metadata({"cost": cost} | first)
 
     def _count(self) -> None:
         since_ns, self._lost_since_ns = self._lost_since_ns, time.monotonic_ns()

@@ -213,31 +213,64 @@ class Forecast:
 
 
 def forecast(target: Target) -> Forecast:
-    """Read the pending timers of a process.
+    """Read the pending timers of a process once; raises as ``Forecaster`` does."""
+    with Forecaster(target) as forecaster:
+        return forecaster.read()
 
-    Raises UnsupportedError for what isn't Go 1.19 to 1.27 on amd64, PermissionDeniedError where the
-    process may not be read, WhowokeError where it has ended.
-    """
-    with target.open_elf() as elf:
+
+class Forecaster:
+    """Reads the pending timers of a process, as often as it is asked."""
+
+    def __init__(self, target: Target) -> None:
+        """Read what is needed of the executable.
+
+        Raises UnsupportedError for what isn't Go 1.19 to 1.27 on amd64, PermissionDeniedError where
+        the process may not be read, WhowokeError where it has ended.
+        """
+        self._elf = target.open_elf()
+        try:
+            self._open(target)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, target: Target) -> None:
+        elf = self._elf
         info = build_info(elf)
         # Asked first: the functions of a version that is too new can't be read either.
         layout = layout_of(minor_version(info.go_version))
-        bias = target.load_bias(elf)
-        table = FunctionTable.open(elf)
-        anchors = find_anchors(table, Code(elf), layout, elf.name)
+        self._bias = target.load_bias(elf)
+        self._table = FunctionTable.open(elf)
+        anchors = find_anchors(self._table, Code(elf), layout, elf.name)
         memory = Memory(target, layout)
-        reading = TimerReader(memory, anchors, bias, Waiters(memory, table, bias)).read()
-        metadata = {
+        waiters = Waiters(memory, self._table, self._bias)
+        self._reader = TimerReader(memory, anchors, self._bias, waiters)
+        self._metadata = {
             "pid": target.pid,
             "name": target.command,
             "go_version": info.go_version,
             "main_module": info.main.path,
             "modules": versions_of(info),
         }
-        snapshot = _symbolise(reading, table, bias, metadata)
-    names = ("name", "pid", "go_version", "main_module")
-    described = {name: metadata[name] for name in names} | {"executable": target.executable}
-    return Forecast(described, reading, snapshot)
+        self._executable = target.executable
+
+    def __enter__(self) -> "Forecaster":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the executable."""
+        self._elf.close()
+
+    def read(self) -> Forecast:
+        """The timers that are pending now; raises as ``TimerReader.read`` does."""
+        reading = self._reader.read()
+        snapshot = _symbolise(reading, self._table, self._bias, self._metadata)
+        names = ("name", "pid", "go_version", "main_module")
+        described = {name: self._metadata[name] for name in names}
+        return Forecast(described | {"executable": self._executable}, reading, snapshot)
 
 
 def _symbolise(

@@ -7,7 +7,6 @@ capture. A part begins where all rows gathered were written.
 """
 
 import os
-import secrets
 import time
 import weakref
 from array import array
@@ -84,7 +83,7 @@ class SegmentWriter(CaptureWriter):
 
     def _begin_anew(self, path: Path, since: Boundary, words: Mapping[str, object]) -> None:
         """Go on in a file with what lasts, with all that came since then and these metadata."""
-        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        partial = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
         new = SegmentWriter(partial, owner=self._owner)
         try:
             self._tell_lasting(new, since)

@@ -7,20 +7,27 @@ from whowoke.analysis.rules.frames import CaptureLike
 from whowoke.analysis.tables.shape import suspends
 from whowoke.analysis.telling.words import listed
 from whowoke.analysis.waking.lossy import FOREVER, joined, lossy_spans
+from whowoke.analysis.window import Window
 
 Row = dict[str, Any]
 SHOWN = 4
 
 
-def gaps(capture: CaptureLike) -> list[Row]:
-    """When records were lost: ``start_ns`` to ``end_ns`` of the recording, None where it lasts."""
+def gaps(capture: CaptureLike, window: Window | None = None) -> list[Row]:
+    """When records were lost: ``start_ns`` to ``end_ns`` of the recording, None where it lasts.
+
+    With a window those that concern it.
+    """
     begin = _start_ns(capture)
+    spans = lossy_spans(capture.losses, lambda _: True)
+    if window and window.limited:
+        spans = [span for span in spans if span[0] < window.end_ns and span[1] >= window.start_ns]
     return [
         {
             "start_ns": max(0, start - begin),
             "end_ns": None if end >= FOREVER else max(0, end - begin),
         }
-        for start, end in joined(lossy_spans(capture.losses, lambda _: True))
+        for start, end in joined(spans)
     ]
 
 

@@ -16,7 +16,7 @@ from whowoke.analysis.telling.gaps import asleep, gaps
 from whowoke.analysis.verdicts.reasons import load_reasons
 from whowoke.analysis.verdicts.tallies import answer_counts
 from whowoke.analysis.verdicts.things import UNNAMED, Request, is_write, told_name
-from whowoke.analysis.waking.lossy import COUNTED_NS
+from whowoke.analysis.waking.lossy import since_when
 
 # controller-runtime stretches a period by up to a tenth, and work adds to it.
 PERIOD_TOLERANCE = 0.12
@@ -52,7 +52,7 @@ class Facts:
             "lost": sum(lost.values()),
             "lost_outside": sum(capture.losses["count"].tolist()) - sum(lost.values()),
             "losses": lost,
-            "gaps": gaps(capture),
+            "gaps": gaps(capture, window),
             "suspends": asleep(capture),
             "missing": [*taken_off(capture), *_texts(capture.metadata.get("missing"))],
             "unanswered": unanswered(capture),
@@ -294,7 +294,10 @@ def _texts(value: object) -> list[str]:
 def _losses(analysis: Analysis) -> dict[str, int]:
     """By kind, what may have been lost of what is counted."""
     losses = analysis.capture.losses
-    losses = losses[analysis.window.holds(losses["ts_ns"], COUNTED_NS)]
+    window = analysis.window
+    if window.limited:
+        began = since_when(losses).to_numpy("int64") < window.end_ns
+        losses = losses[began & (losses["ts_ns"] >= window.start_ns)]
     sums = losses.groupby("kind")["count"].sum()
     return {str(kind): int(count) for kind, count in sums.items()}
 

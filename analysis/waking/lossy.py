@@ -15,15 +15,20 @@ def lossy_spans(losses: pd.DataFrame, concerns: Callable[[str], bool]) -> list[t
 
     What was taken off stays off: its span has no end. Hits that were stopped come again.
     """
-    columns = losses.reindex(columns=["ts_ns", "since_ns", "kind"])
-    since = pd.to_numeric(columns["since_ns"]).astype("Int64")
-    since = since.fillna(columns["ts_ns"].astype("Int64") - COUNTED_NS)
-    rows = zip(since.tolist(), columns["ts_ns"].tolist(), columns["kind"].tolist(), strict=True)
+    columns = (since_when(losses), losses["ts_ns"], losses["kind"])
+    rows = zip(*(column.tolist() for column in columns), strict=True)
     return sorted(
         (start, FOREVER if _is_taken_off(kind) else end)
         for start, end, kind in rows
         if concerns(kind)
     )
+
+
+def since_when(losses: pd.DataFrame) -> "pd.Series[int]":
+    """For each loss the time after which it was; a count's length before it if that isn't told."""
+    columns = losses.reindex(columns=["ts_ns", "since_ns"])
+    since = pd.to_numeric(columns["since_ns"]).astype("Int64")
+    return since.fillna(columns["ts_ns"].astype("Int64") - COUNTED_NS)
 
 
 def _is_taken_off(kind: str) -> bool:

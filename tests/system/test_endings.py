@@ -69,7 +69,7 @@ def test_all_probes_are_gone_after_a_kill(tmp_path: Path, whowoke: Sequence[str]
     wakeups = analyse(Capture.open(path))["wakeups"]
     line = fixtures.timers_line("ticker")
     found = wakeups.location.str.endswith(f"kinds.go:{line}").fillna(False)
-    assert found.sum() == truth["expiries"] - truth["overdue"]
+    assert found.sum() in fixtures.woken(truth)
 
 
 def test_a_target_that_exits_ends_the_recording_well(

@@ -204,6 +204,7 @@ def test_what_isnt_needed_is_given_up_once_attached(
         assert thread["NoNewPrivs"] == "1"
     capture = Capture.open(path)
     assert capture.complete
+    assert capture.metadata["bpf_cost"]["sampled_ns"] > 0, "a child keeps the right to measure"
     assert capture.lost() == {}
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.stat().st_uid == (0 if caller == "root" else SOMEBODY)
@@ -242,3 +243,38 @@ def test_force_replaces_a_file_of_the_user(room: Path, whowoke: Sequence[str]) -
     assert process.returncode == 0, messages
     assert Capture.open(path).complete
     assert [name.name for name in room.iterdir() if name.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("option", ["--rotate", "--keep"])
+@pytest.mark.parametrize("place", ["a user by sudo", "a user elsewhere"])
+def test_files_that_are_made_later_are_the_users(
+    option: str, place: str, room: Path, whowoke: Sequence[str]
+) -> None:
+    """After all that isn't needed was given up: as that user, or as root for him."""
+    folder = room if place == "a user by sudo" else room / "roots"
+    folder.mkdir(exist_ok=True)
+    path, ready = folder / "x.whowoke", folder / "ready"
+    with somebodys(room) as program:
+        sudo = ["/usr/bin/env", f"SUDO_UID={SOMEBODY}", f"SUDO_GID={SOMEBODY}"]
+        process = start(
+            [*sudo, *whowoke], program.pid, path, "--ready-file", str(ready), option, "1s"
+        )
+        fixtures.wait_until(ready.exists, 60, "all probes attached", process)
+        first = inodes(folder)
+        program.start()
+        fixtures.wait_until(lambda: inodes(folder) - first, 60, "another file", process)
+        program.done()
+        process.terminate()
+        _, messages = process.communicate(timeout=120)
+    assert process.returncode == 0, messages
+    captures = sorted(folder.glob("x*.whowoke"))
+    assert len(captures) > 1 or option == "--keep"
+    for capture in captures:
+        assert Capture.open(capture).complete
+        assert capture.stat().st_uid == SOMEBODY
+        assert capture.stat().st_mode & 0o777 == 0o600
+    assert [name.name for name in folder.iterdir() if name.name.startswith(".")] == []
+
+
+def inodes(folder: Path) -> set[int]:
+    return {path.stat().st_ino for path in folder.glob("x*.whowoke")}

@@ -39,12 +39,11 @@ def test_every_expiry_is_counted_with_its_line(
     for kind, (what, location_kind) in LINES.items():
         line = fixtures.timers_line(kind, what)
         found = wakeups[wakeups.location.str.endswith(f"timers/kinds.go:{line}")]
-        assert len(found) == truth[kind]["expiries"] - truth[kind]["overdue"], kind
+        assert len(found) in fixtures.woken(truth[kind]), kind
         assert set(found.location_kind) == {location_kind}, kind
         assert set(found.origin) == {"operator"}, kind
-    expected = sum(kind["expiries"] - kind["overdue"] for kind in truth.values())
     own = wakeups[wakeups.location.str.contains("timers/kinds.go", na=False)]
-    assert len(own) == expected, "no wake-up is invented"
+    assert len(own) in fixtures.woken(*truth.values()), "no wake-up is invented"
 
 
 def test_causes_are_told_apart(

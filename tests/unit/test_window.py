@@ -134,24 +134,40 @@ def test_the_words_say_which_part_it_is():
     assert "6 s from 4 s on of 16 s" in text
 
 
-def test_losses_around_a_part_are_told_apart():
+def lossy(*rows):
+    """A capture that lost: seconds, kind, count, and perhaps the seconds of the count before."""
     capture = opened()
     start = capture.metadata["start_ns"]
+    times = [(start + int(s * SECOND), kind, count) for s, kind, count, *_ in rows]
+    since = [start + int(row[3] * SECOND) if len(row) > 3 else None for row in rows]
 
     class Lossy:
-        losses = pd.DataFrame(
-            [(start + 2 * SECOND, "go", 3), (start + 8 * SECOND, "go", 5),
-             (start + 11 * SECOND, "go", 7)],
-            columns=["ts_ns", "kind", "count"],
-        )  # fmt: skip
+        losses = pd.DataFrame(times, columns=["ts_ns", "kind", "count"]).assign(
+            since_ns=pd.array(since, dtype="Int64")
+        )
 
         def __getattr__(self, name):
             return getattr(capture, name)
 
-    found = explain(Lossy(), None, Limits.parse("4s", "10s"))
+    return Lossy()
+
+
+def test_losses_around_a_part_are_told_apart():
+    capture = lossy((2, "go", 3), (8, "go", 5), (11, "go", 7))
+    found = explain(capture, None, Limits.parse("4s", "10s"))
     # What is counted a second behind the end may have been lost in it.
     assert (found.json()["lost"], found.json()["lost_outside"]) == (12, 3)
-    assert "and 3 outside of this time" in found.text()
+    assert "and 3 outside of this time" in " ".join(found.text().split())
+    assert [round(gap["end_ns"] / SECOND) for gap in found.json()["gaps"]] == [8, 11]
+
+
+def test_a_loss_that_was_counted_late_may_be_of_a_part_long_before():
+    """The recorder was stopped meanwhile."""
+    capture = lossy((2, "go", 3, 1), (15, "go", 7, 9), (15.9, "go", 5, 15))
+    found = explain(capture, None, Limits.parse("4s", "10s"))
+    assert (found.json()["lost"], found.json()["lost_outside"]) == (7, 8)
+    assert found.json()["gaps"] == [{"start_ns": 9 * SECOND, "end_ns": 15 * SECOND}]
+    assert "gaps at 9 s to 15 s" in " ".join(found.text().split())
 
 
 def test_the_command_explains_a_part():

@@ -1,0 +1,48 @@
+"""The child that may have BPF programs measured: what it hands out, and that it ends."""
+
+import os
+
+import pytest
+
+from whowoke.analysis.errors import WhowokeError
+from whowoke.tracer import enabling, kernel
+from whowoke.tracer.enabling import Enabling
+
+
+@pytest.fixture
+def given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one who has the right, and may not give up the others."""
+    monkeypatch.setattr(enabling, "lacking", lambda _, __: [])
+    monkeypatch.setattr(enabling, "give_up_all_but", lambda _: None)
+
+
+@pytest.mark.usefixtures("given_up")
+def test_each_answer_is_a_descriptor_of_the_childs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "enable_statistics", lambda: os.open("/dev/null", os.O_RDONLY))
+    with Enabling() as child:
+        for _ in range(2):
+            descriptor = child.descriptor()
+            assert os.readlink(f"/proc/self/fd/{descriptor}") == "/dev/null"
+            assert not os.get_inheritable(descriptor)
+            os.close(descriptor)
+        pid = child._pid
+    with pytest.raises(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+
+
+@pytest.mark.usefixtures("given_up")
+def test_a_kernel_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> int:
+        raise WhowokeError("no")
+
+    monkeypatch.setattr(kernel, "enable_statistics", refused)
+    with Enabling() as child:
+        for _ in range(2):
+            with pytest.raises(WhowokeError, match="not permitted"):
+                child.descriptor()
+
+
+def test_without_the_right_there_is_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enabling, "effective", lambda: 0)
+    with Enabling() as child, pytest.raises(WhowokeError, match="not permitted"):
+        child.descriptor()
