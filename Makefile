@@ -130,10 +130,15 @@ VM_PACKAGES := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qem
 vm-tools:
 	@command -v $(VM_TOOLS) | awk 'END { exit NR != $(words $(VM_TOOLS)) }' || { $(APT_INSTALL) $(VM_PACKAGES); }
 
-build/venv/installed: pyproject.toml | system
+# The same versions everywhere; `make constraints` takes the newest ones.
+build/venv/installed: pyproject.toml tests/constraints.txt | system
 	$(PYTHON) -m venv --system-site-packages build/venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint tests/constraints.txt --editable '.[dev]'
 	touch $@
+
+constraints: venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager --editable '.[dev]'
+	$(BIN)/pip freeze --local --exclude-editable > tests/constraints.txt
 
 build/venv/fuzz: pyproject.toml | build/venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'

@@ -38,6 +38,14 @@ class Stage:
             await self.pilot.press(key)
             await self.listen()
 
+    async def until(self, text):
+        for _ in range(500):
+            await self.listen()
+            if text in self.text:
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"{text!r} is not on the screen:\n{self.text}")
+
     async def listen(self):
         await self.pilot.pause()
         while self.theirs.poll():
@@ -131,12 +139,13 @@ def test_a_wakeup_is_frozen_and_its_chain_read(stage):
         await found.press("down", "down", "enter")
         assert isinstance(found.app.screen, StoryScreen)
         assert found.asked[0] == Hold(wanted=True)
-        assert "FROZEN: requeue.after, 7 of its last 7 wake-ups" in found.screen[0]
-        assert "a timer: requeue.after (requeue), controller greeting" in found.text
+        await found.until("FROZEN: requeue.after, 7 of its last 7 wake-ups")
+        await found.until("a timer: requeue.after (requeue), controller greeting")
         await found.press("left")
+        await found.until("wake-up 50 of 59")
         assert "6 of its last 7" in found.screen[0]
-        assert "wake-up 50 of 59" in found.text
         await found.press("escape")
+        await found.until("per min")
         assert found.asked[-1] == Hold(wanted=False)
         assert not isinstance(found.app.screen, StoryScreen)
 

@@ -17,7 +17,7 @@ from textual.widgets import Input, OptionList, Static
 
 from whowoke.analysis.durations import format_duration
 from whowoke.tracer.live import lines
-from whowoke.tracer.live.analyst import Ask, Hold, Problem, Story
+from whowoke.tracer.live.analyst import Hold, Problem, Story
 from whowoke.tracer.live.panes import Causes, Controllers, Next, OwnCost, Strip
 from whowoke.tracer.live.recorder import Recorder
 from whowoke.tracer.live.screens import HelpScreen, StoryScreen
@@ -218,7 +218,6 @@ class LiveApp(App[None]):
         if row and row.recent_ns:
             self._freeze()
             self.push_screen(StoryScreen(row), lambda _: self._thaw())
-            self.ask(Ask(row.recent_ns[-1]))
         elif row:
             self._say("no wake-up of it was seen: its reconciles came from the queue")
 

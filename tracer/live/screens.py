@@ -61,8 +61,8 @@ class StoryScreen(Screen[None]):
         yield Static(STORY_KEYS, id="help", markup=False)
 
     def on_mount(self) -> None:
-        """Say which one it is."""
-        self._say_which()
+        """Ask for the story: not before there is a place for the answer."""
+        self._ask()
         self.query_one("#story-scroll").focus()
 
     def tell(self, story: Story) -> None:
@@ -76,10 +76,10 @@ class StoryScreen(Screen[None]):
         at = min(max(self._at + step, 0), len(self._row.recent_ns) - 1)
         if at != self._at:
             self._at = at
-            self._say_which()
-            self.app.ask(Ask(self._row.recent_ns[at]))
+            self._ask()
 
-    def _say_which(self) -> None:
+    def _ask(self) -> None:
+        self.app.ask(Ask(self._row.recent_ns[self._at]))
         count = len(self._row.recent_ns)
         text = f"FROZEN: {self._row.cause}, {self._at + 1} of its last {count} wake-ups"
         self.query_one("#story-head", Static).update(Text(cut(text, self.app.size.width), "bold"))
