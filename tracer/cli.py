@@ -14,6 +14,7 @@ import typer
 from whowoke.analysis import cli as files
 from whowoke.analysis import verbs
 from whowoke.analysis.cli import (
+    CAPTURE,
     ErrorsToExitCodes,
     FailOnLoss,
     Force,
@@ -27,6 +28,7 @@ from whowoke.analysis.cli import (
 from whowoke.analysis.durations import format_duration, parse_duration, parse_percent, parse_span
 from whowoke.analysis.errors import UsageError
 from whowoke.analysis.window import Limits
+from whowoke.tracer import completion as processes
 from whowoke.tracer import recorder
 from whowoke.tracer.beginning import give_to_caller, import_numpy
 from whowoke.tracer.live import command as live
@@ -46,9 +48,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Pid = Annotated[
-    int | None, typer.Option("-p", "--pid", min=1, metavar="PID", help="The running process.")
-]
+PID = typer.Option(
+    *("-p", "--pid"),
+    min=1,
+    metavar="PID",
+    help="The running process.",
+    autocompletion=processes.pids,
+)
+Pid = Annotated[int | None, PID]
 Duration = Annotated[
     str, typer.Option("-d", "--duration", metavar="TIME", help="How long: 60s, 2m, 1m30s.")
 ]
@@ -83,9 +90,7 @@ def _whowoke(
 
 @app.command()
 def explain(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="A capture.", show_default=False)
-    ] = None,
+    file: Annotated[Path | None, CAPTURE] = None,
     pid: Pid = None,
     duration: Duration = "60s",
     period: Annotated[
@@ -136,7 +141,12 @@ def record(
     ] = None,
     pid: Pid = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The one process of this name.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The one process of this name.",
+            autocompletion=processes.names,
+        ),
     ] = None,
     duration: Annotated[
         str | None,
@@ -229,9 +239,7 @@ def doctor(pid: Pid = None, as_json: Json = False) -> None:
 
 @app.command()
 def timers(
-    pid: Annotated[
-        int, typer.Option("-p", "--pid", min=1, metavar="PID", help="The running process.")
-    ],
+    pid: Annotated[int, PID],
     as_json: Json = False,
 ) -> None:
     """Say what will wake a process next: its pending Go timers, read from its memory.
