@@ -52,7 +52,7 @@ lint: venv go build/mypy/whowoke
 	$(BIN)/mypy -p whowoke
 	$(BIN)/mypy tests/fixtures.py tests/blind.py tests/versions.py tests/recording.py tests/accuracy \
 	  tests/api.py tests/blind_poller.py tests/containers.py tests/passes.py tests/redis_server.py \
-	  tests/scene.py tests/day tests/vm tests/bench tests/stress.py tests/survival.py
+	  tests/scene.py tests/day tests/vm tests/bench tests/stress.py tests/survival.py tests/manpages.py
 	$(BIN)/lint-imports
 	unformatted="$$("$$(build/go env GOROOT)/bin/gofmt" -l tests)"; \
 	  [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }
@@ -111,8 +111,9 @@ database:
 	@command -v redis-check-rdb >/dev/null || { $(APT_INSTALL) redis-tools; }
 
 test-tools: database
-	@{ command -v bpftrace && command -v gcc && command -v node && command -v mkfs.ext4 && command -v tmux; } >/dev/null || \
-	  { $(APT_INSTALL) bpftrace gcc libc6-dev nodejs e2fsprogs tmux; }
+	@{ command -v bpftrace && command -v gcc && command -v node && command -v mkfs.ext4 && command -v tmux && \
+	  command -v groff; } >/dev/null || \
+	  { $(APT_INSTALL) bpftrace gcc libc6-dev nodejs e2fsprogs tmux groff-base; }
 	@command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }
 
 # Command and package. What can't be had here is told in the table.

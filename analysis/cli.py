@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from whowoke.analysis import completion
 from whowoke.analysis.errors import DataIncompleteError, UsageError, WhowokeError
 from whowoke.analysis.progress import progress
 from whowoke.analysis.texts import printable
@@ -27,7 +28,10 @@ DEBUG_VARIABLE = "WHOWOKE_DEBUG"
 PLAIN = str.maketrans({"█": "#", "·": ".", "…": "..."})
 EXIT_BROKEN_PIPE = 141  # what a shell reports for a command that SIGPIPE ended
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A capture.", show_default=False)]
+CAPTURE = typer.Argument(
+    metavar="FILE", help="A capture.", show_default=False, autocompletion=completion.captures
+)
+File = Annotated[Path, CAPTURE]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Spans = Annotated[
     list[Path] | None,
@@ -121,7 +125,12 @@ def show_wakeup(
         typer.Argument(metavar="[WAKEUP_ID]", help="One of them; without it all are listed."),
     ] = None,
     cause: Annotated[
-        str | None, typer.Option(metavar="GLOB", help="List those of such a cause: 'requeue.*'.")
+        str | None,
+        typer.Option(
+            metavar="GLOB",
+            help="List those of such a cause: 'requeue.*'.",
+            autocompletion=completion.causes,
+        ),
     ] = None,
     start: From = None,
     end: To = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from whowoke.analysis import completion
 from whowoke.analysis.cli import (
     File,
     Force,
@@ -41,6 +42,7 @@ def export(
             metavar="FORMAT",
             help="csv, parquet, ndjson: a folder with "
             "a file for each table; perfetto, folded: a file.",
+            autocompletion=completion.formats,
         ),
     ] = "csv",
     weight: Annotated[
@@ -128,10 +130,22 @@ def report(
 
 def diff(
     before: Annotated[
-        Path, typer.Argument(metavar="A", help="The capture before.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="A",
+            help="The capture before.",
+            show_default=False,
+            autocompletion=completion.captures,
+        ),
     ],
     after: Annotated[
-        Path, typer.Argument(metavar="B", help="The capture after.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="B",
+            help="The capture after.",
+            show_default=False,
+            autocompletion=completion.captures,
+        ),
     ],
     fail_if: Annotated[
         list[str] | None,

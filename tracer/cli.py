@@ -14,6 +14,7 @@ import typer
 from whowoke.analysis import cli as files
 from whowoke.analysis import verbs
 from whowoke.analysis.cli import (
+    CAPTURE,
     ErrorsToExitCodes,
     FailOnLoss,
     Force,
@@ -88,9 +89,7 @@ def _whowoke(
 
 @app.command()
 def explain(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="A capture.", show_default=False)
-    ] = None,
+    file: Annotated[Path | None, CAPTURE] = None,
     pids: Pids = None,
     pod: Pod = None,
     selector: Selector = None,

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from typer.main import get_command
@@ -31,3 +32,20 @@ def test_links_lead_somewhere(tree: Path) -> None:
     for page in (tree / "README.md", tree / "ARCHITECTURE.md", *(tree / "docs").glob("*.md")):
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_every_page_is_in_the_index(tree: Path) -> None:
+    index = (tree / "docs" / "README.md").read_text()
+    pages = {path.name for path in (tree / "docs").glob("*.md")} - {"README.md"}
+    assert {page for page in pages if f"]({page})" not in index} == set()
+
+
+def test_pictures_are_small_and_readable_in_light_and_dark(tree: Path) -> None:
+    page = (tree / "docs" / "how-it-works.md").read_text()
+    pictures = sorted((tree / "docs" / "pictures").glob("*.svg"))
+    assert len(pictures) == page.count("](pictures/")
+    for picture in pictures:
+        root = ET.parse(picture).getroot()
+        assert int(root.attrib["width"]) <= 800
+        assert "prefers-color-scheme: dark" in picture.read_text()
+        assert picture.stat().st_size < 6000, picture.name

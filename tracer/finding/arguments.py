@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from whowoke.analysis.errors import UsageError
+from whowoke.tracer import completion
 from whowoke.tracer.finding.names import checked
 from whowoke.tracer.finding.selection import PodName, Selection, parse_labels
 
@@ -15,7 +16,7 @@ Pids = Annotated[
     list[int] | None,
     typer.Option(
         "-p", "--pid", min=1, metavar="PID", help="A running process; repeatable.",
-        rich_help_panel=PANEL,
+        rich_help_panel=PANEL, autocompletion=completion.pids,
     ),
 ]  # fmt: skip
 Pod = Annotated[
@@ -36,7 +37,7 @@ Name = Annotated[
     str | None,
     typer.Option(
         metavar="GLOB", help="The process of this name, or one that fits it: 'op*'.",
-        rich_help_panel=PANEL,
+        rich_help_panel=PANEL, autocompletion=completion.names,
     ),
 ]  # fmt: skip
 Namespace = Annotated[

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from whowoke.analysis import completion
 from whowoke.analysis.cli import Force, exclusive, tell
 from whowoke.analysis.durations import parse_duration
 from whowoke.analysis.errors import UnsupportedError, UsageError, WhowokeError
+from whowoke.tracer import completion as processes
 from whowoke.tracer.options import default_output
 
 if TYPE_CHECKING:
@@ -27,14 +29,30 @@ if TYPE_CHECKING:
 def live(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="FILE", help="A capture, also one being written.",
-                       show_default=False),
+        typer.Argument(
+            metavar="FILE",
+            help="A capture, also one being written.",
+            show_default=False,
+            autocompletion=completion.captures,
+        ),
     ] = None,
     pid: Annotated[
-        int | None, typer.Option("-p", "--pid", min=1, metavar="PID", help="The running process.")
+        int | None,
+        typer.Option(
+            *("-p", "--pid"),
+            min=1,
+            metavar="PID",
+            help="The running process.",
+            autocompletion=processes.pids,
+        ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The one process of this name.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The one process of this name.",
+            autocompletion=processes.names,
+        ),
     ] = None,
     window: Annotated[
         str, typer.Option(metavar="TIME", help="How much of the last time is counted.")
