@@ -144,7 +144,8 @@ def _text(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\e").replace("-", "\\-")
+    plain = text.replace("\\", "\\e").replace("-", "\\-")
+    return "".join(one if one.isascii() else f"\\[u{ord(one):04X}]" for one in plain)
 
 
 def _bold(text: str) -> str:

@@ -23,5 +23,5 @@ def test_a_page_is_formatted_right(tree, name):
 
 def test_options_are_told_with_their_words():
     page = manpages.pages()["whowoke-record.1"]
-    assert "\\fB\\-p\\fR, \\fB\\-\\-pid\\fR \\fIPID\\fR\nThe running process." in page
+    assert "\\fB\\-p\\fR, \\fB\\-\\-pid\\fR \\fIPID\\fR\nA running process; repeatable." in page
     assert ".TP\n\\fB3\\fR\nnot permitted or not supported" in page
