@@ -5,6 +5,7 @@ could do nearly all; statistics are on only now and then. So a child asks for th
 it gets is answered with a descriptor, which keeps them on until it is closed, or with none.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -51,6 +52,9 @@ class Enabling:
     def close(self) -> None:
         """End the child."""
         if self._pid:
+            # Not close alone: other children may have the socket, too, and wait for us.
+            with contextlib.suppress(OSError):
+                self._channel.shutdown(socket.SHUT_RDWR)
             self._channel.close()
             os.waitpid(self._pid, 0)
             self._pid = 0

@@ -6,6 +6,7 @@ import pytest
 
 from whowoke.analysis.errors import WhowokeError
 from whowoke.tracer import enabling, kernel
+from whowoke.tracer.apart import Child
 from whowoke.tracer.enabling import Enabling
 
 
@@ -46,3 +47,11 @@ def test_without_the_right_there_is_no_child(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(enabling, "effective", lambda: 0)
     with Enabling() as child, pytest.raises(WhowokeError, match="not permitted"):
         child.descriptor()
+
+
+@pytest.mark.usefixtures("given_up")
+def test_it_ends_though_another_child_has_its_socket_too() -> None:
+    """One that began later and waits for us to read its answer."""
+    with Enabling():
+        other = Child(lambda: bytes(1 << 20))
+    assert len(other.result()) == 1 << 20
