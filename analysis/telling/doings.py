@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.output.outputs import names
@@ -124,7 +125,8 @@ class Doings:
             # Less than 0 is -errno; of connect -EINPROGRESS, the usual answer.
             if not self._is_ours(goid, ts) or (row["result"] <= 0 and row["name"] != "connect"):
                 continue
-            facts = {"call": row["name"], "fd": int(row["fd"]), "peer": row["peer"] or None}
+            peer = None if pd.isna(row["peer"]) else row["peer"] or None
+            facts = {"call": row["name"], "fd": int(row["fd"]), "peer": peer}
             facts |= {"bytes": or_none(row["bytes"])}
             yield Step(ts + int(row["duration_ns"]), "exchange", int(row["tid"]), goid, facts)
 

@@ -38,6 +38,7 @@ def test_every_wakeup_of_a_real_capture_is_a_story(stories):
     for telling, wakeup_id in zip(found, tables["wakeups"].wakeup_id, strict=True):
         facts = json.loads(json.dumps(telling.json()))
         assert facts["wakeup"]["wakeup_id"] == wakeup_id
+        assert " nan" not in telling.text()
         times = [step["ts_ns"] for step in facts["steps"]]
         assert times == sorted(times)
         assert sum(step["since_ns"] for step in facts["steps"]) == times[-1] - times[0]
