@@ -11,6 +11,8 @@ from typing import Generic, TypeVar
 
 from whowoke.analysis.errors import WhowokeError
 
+REPORT = "report this with the output of: whowoke doctor -p PID"
+
 T = TypeVar("T")
 
 
@@ -33,7 +35,7 @@ class Child(Generic[T]):
         if status or not answer:
             raise WhowokeError(
                 f"a child process ended with status {os.waitstatus_to_exitcode(status)}",
-                "report this with the output of: whowoke doctor -p PID",
+                REPORT,
             )
         # From our own code, which is as trusted as this process.
         done, value = pickle.loads(answer)  # noqa: S301
@@ -55,6 +57,9 @@ def _serve(work: Callable[[], T], pipe: int) -> None:
             answer = pickle.dumps((True, work()))
         except WhowokeError as err:
             answer = pickle.dumps((False, err))
+        except Exception as err:  # noqa: BLE001
+            told = WhowokeError(f"in a child process: {type(err).__name__}: {err}", REPORT)
+            answer = pickle.dumps((False, told))
         with open(pipe, "wb") as file:
             file.write(answer)
         status = 0
