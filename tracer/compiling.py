@@ -160,8 +160,7 @@ def _ask_loader(request: dict[str, Any]) -> bytes:
         answer, reason = b"", "it ended without an answer"
         try:
             ours.sendall(len(body).to_bytes(8, "little") + body)
-            size = int.from_bytes(ours.recv(8, socket.MSG_WAITALL), "little")
-            answer = ours.recv(size, socket.MSG_WAITALL) if size else b""
+            answer = _received(ours, int.from_bytes(_received(ours, 8), "little"))
         except OSError as err:
             reason = str(err)
         finally:
@@ -177,6 +176,17 @@ def _ask_loader(request: dict[str, Any]) -> bytes:
     if "error" in value:
         _raise(value, printed)
     return answer
+
+
+def _received(channel: socket.socket, size: int) -> bytes:
+    """That many bytes, b"" where it ends before. A time-out makes MSG_WAITALL wait for nothing."""
+    parts = bytearray()
+    while len(parts) < size:
+        part = channel.recv(size - len(parts))
+        if not part:
+            return b""
+        parts += part
+    return bytes(parts)
 
 
 def _raise(answer: dict[str, Any], printed: str) -> NoReturn:

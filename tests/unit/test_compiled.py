@@ -1,10 +1,13 @@
 """Compiled programs that are kept: maps and parameters find their place, oddities are refused."""
 
+import socket
 import struct
+import threading
 
 import pytest
 
 from whowoke import bpf
+from whowoke.tracer import compiling
 from whowoke.tracer.compiled import PARAMETER_BASE, Compiled, MapShape
 
 RING = MapShape("ring", 27, 0, 0, 4096, 0)
@@ -46,3 +49,19 @@ def test_every_map_of_the_source_is_found() -> None:
     assert len(names) == len(set(names)) == len(declared)
     for name, line in zip(names, declared, strict=True):
         assert name in line
+
+
+def test_an_answer_may_come_in_parts() -> None:
+    """A loader on a slow machine; a socket with a time-out gives what is there."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(10)
+        parts = (b"ab", b"c", b"defg")
+        timers = [threading.Timer(0.02 * n, theirs.sendall, [p]) for n, p in enumerate(parts)]
+        for timer in timers:
+            timer.start()
+        assert compiling._received(ours, 7) == b"abcdefg"
+        for timer in timers:
+            timer.join()
+        theirs.shutdown(socket.SHUT_WR)
+        assert compiling._received(ours, 1) == b""
