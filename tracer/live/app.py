@@ -56,7 +56,8 @@ class LiveApp(App[None]):
         Binding("q", "quit"),
         Binding("ctrl+c,ctrl+q", "quit", priority=True),
         Binding("space", "pause"),
-        Binding("slash", "filter"),
+        # Before the focused pane has it: what is typed next, however fast, is for the filter.
+        Binding("slash", "filter", priority=True),
         Binding("escape", "clear"),
         Binding("plus,equals_sign", "zoom(-1)"),
         Binding("minus", "zoom(1)"),
@@ -238,12 +239,18 @@ class LiveApp(App[None]):
             self.ask(Hold(wanted=False))
             self._redraw()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key is ours now: a filter may have a slash in it."""
+        if action == "filter":
+            return len(self.screen_stack) == 1 and not isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
+
     def action_filter(self) -> None:
         """Let the user say what to show."""
         found = self.query_one("#filter", Input)
         found.display = True
         found.value = self.filter_text
-        found.focus()
+        self.screen.set_focus(found)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while it is typed."""
@@ -261,7 +268,7 @@ class LiveApp(App[None]):
 
     def _close_filter(self) -> None:
         self.query_one("#filter").display = False
-        self.query_one("#causes").focus()
+        self.screen.set_focus(self.query_one("#causes"))
         self._redraw()
 
     def action_zoom(self, step: int) -> None:
