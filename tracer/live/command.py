@@ -18,6 +18,7 @@ from whowoke.analysis.cli import Force, exclusive, tell
 from whowoke.analysis.durations import parse_duration
 from whowoke.analysis.errors import UnsupportedError, UsageError, WhowokeError
 from whowoke.tracer import completion as processes
+from whowoke.tracer import flags
 from whowoke.tracer.options import default_output
 
 if TYPE_CHECKING:
@@ -36,16 +37,7 @@ def live(
             autocompletion=completion.captures,
         ),
     ] = None,
-    pid: Annotated[
-        int | None,
-        typer.Option(
-            *("-p", "--pid"),
-            min=1,
-            metavar="PID",
-            help="The running process.",
-            autocompletion=processes.pids,
-        ),
-    ] = None,
+    pid: flags.Pid = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -65,9 +57,7 @@ def live(
         str | None,
         typer.Option("--keep", metavar="TIME|SIZE", help="Of -o keep only the last 10m, or 100MB."),
     ] = None,
-    budget: Annotated[
-        str, typer.Option(metavar="SHARE", help="What probes may cost, of one CPU.")
-    ] = "1%",
+    budget: flags.Budget = "1%",
 ) -> None:  # fmt: skip
     """Watch who wakes an operator now: record and look at it, or follow a capture.
 
