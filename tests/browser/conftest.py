@@ -27,7 +27,7 @@ PATIENCE_MS = 120_000
 Shown = Callable[..., "contextmanager[Page]"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     assert program, "no chromium on this machine: make test-tools installs it"
@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Reports of a golden capture, of 100,000 wake-ups, and of a capture that makes no sense."""
     folder = tmp_path_factory.mktemp("pages")

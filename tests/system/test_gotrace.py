@@ -71,6 +71,8 @@ def test_ready_goroutines_equal_the_execution_traces(
     ours = np.concatenate(
         [np.stack([rows["ts_ns"], rows["woken_goid"]], axis=1).astype("<i8") for rows in records]
     )
+    # The sweeper is listed where its first wake-up in the trace has no stack, and is made ready.
+    ours = ours[~np.isin(ours[:, 1], [int(goroutine) for goroutine in listed])]
     waits = {int(goroutine): functions for _, goroutine, functions in events}
     unmatched = compare(theirs, ours, first_ns, last_ns)
     assert len(theirs) > 100
