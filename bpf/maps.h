@@ -14,8 +14,9 @@ struct ww_site {
     u32 cost_ns, tier;
 };
 BPF_F_TABLE("array", u32, struct ww_site, sites, WW_MAX_SITES, BPF_F_MMAPABLE);
-/* What the hits of a tier have cost, and may cost until the recorder looks again. */
-struct ww_tier { u64 spent_ns, limit_ns, pad[6]; };
+/* What the hits of a tier have cost, and may cost until the recorder looks again. Tier 0 are the
+ * stacks of wakers, which have no sites: each costs cost_ns, and those not taken are counted. */
+struct ww_tier { u64 spent_ns, limit_ns, cost_ns, left_out, pad[4]; };
 BPF_F_TABLE("array", u32, struct ww_tier, tiers, WW_TIERS, BPF_F_MMAPABLE);
 BPF_TABLE("lru_hash", u64, u8, seen, 65536);
 

@@ -18,12 +18,19 @@ static inline u32 target_tid(u64 task)
     return tid;
 }
 
+/* The walk is the dearest part of all tracepoints: 0 where walks have cost what they may. */
 static inline u64 kernel_stack(void *ctx)
 {
     u32 zero = 0;
+    struct ww_tier *walks = tiers.lookup(&zero);
     struct ww_text *text = cpu_text.lookup(&zero);
-    if (!text)
+    if (!walks || !text)
         return 0;
+    if (walks->spent_ns > walks->limit_ns) {
+        __sync_fetch_and_add(&walks->left_out, 1);
+        return 0;
+    }
+    __sync_fetch_and_add(&walks->spent_ns, walks->cost_ns);
     int bytes = bpf_get_stack(ctx, text->data, WW_TEXT_BYTES, 0);
     return bytes > 0 ? send_text(text, WW_KERNEL_STACK, bytes) : 0;
 }

@@ -22,6 +22,11 @@ BURST_S = 10.0
 # Reads and requests, who woke whom, and what says which timer and reconcile it was.
 TIERS = (3, 2, 1)
 
+# The stacks of wakers have a budget of their own beside that of the probes.
+WALKS_TIER, WALKS_SHARE, WALKS_PROGRAM = 0, 0.25, "on_sched_waking"
+# A walk of ten frames, Linux 6.18.
+WALK_NS = 2500
+
 RunCost = Callable[[str], int | None]
 
 
@@ -119,6 +124,45 @@ class Budget:
         if removed:
             self._engine.take_off(removed)
         return [Loss(now_ns, f"over budget: {name} taken off", 1, now_ns) for name in removed]
+
+
+class Walks:
+    """What the stacks of wakers may cost, a quarter of the probes' ``share`` of one CPU.
+
+    Over it the kernel side takes none until more is earned: all wake-ups of threads are recorded,
+    but not in what context they were made. Saved up is as much as for the probes.
+    """
+
+    def __init__(self, engine: Engine, share: float, now_ns: int) -> None:
+        self._tier = engine.tiers[WALKS_TIER : WALKS_TIER + 1]
+        self._share = share * WALKS_SHARE
+        self._burst_ns = int(self._share * BURST_S * 1e9)
+        self._filled_ns = now_ns
+        self._tier["cost_ns"] = WALK_NS
+        self._tier["limit_ns"] = self._tier["spent_ns"] + self._burst_ns
+
+    @property
+    def spent_ns(self) -> int:
+        """What the walks have cost the target so far."""
+        return int(self._tier["spent_ns"][0])
+
+    @property
+    def left_out(self) -> int:
+        """Wake-ups of threads that were recorded without the waker's stack."""
+        return int(self._tier["left_out"][0])
+
+    def check(self, now_ns: int) -> None:
+        """Let be spent what was earned since the last time."""
+        earned_ns = int(self._share * (now_ns - self._filled_ns))
+        self._filled_ns = now_ns
+        limit_ns = int(self._tier["limit_ns"][0]) + earned_ns
+        self._tier["limit_ns"] = min(limit_ns, self.spent_ns + self._burst_ns)
+
+    def price(self, run_cost_ns: RunCost) -> None:
+        """Take the program's mean run time, as long as that has a walk in each run."""
+        run_ns = run_cost_ns(WALKS_PROGRAM)
+        if run_ns and not self.left_out:
+            self._tier["cost_ns"] = run_ns
 
 
 def _over(window_ns: dict[int, int], earned_ns: float) -> list[int]:

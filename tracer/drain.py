@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from whowoke.analysis.capture import schema
 from whowoke.analysis.capture.reader import Frame, Loss, PartWriter
-from whowoke.tracer.budget import Budget
+from whowoke.tracer.budget import Budget, Walks
 from whowoke.tracer.engine import Engine
 from whowoke.tracer.periods import Periods
 from whowoke.tracer.program import Program
@@ -34,6 +34,7 @@ class Drain:
         program: Program,
         writer: PartWriter,
         budget: Budget,
+        walks: Walks,
         statistics: Statistics,
         timing: Timing,
         periods: Periods | None = None,
@@ -47,6 +48,7 @@ class Drain:
         self._program = program
         self._writer = writer
         self._budget = budget
+        self._walks = walks
         self._statistics = statistics
         self._timing = timing
         self._periods = periods
@@ -60,11 +62,12 @@ class Drain:
         self._reconcilers: set[tuple[int, int]] = set()
 
     def step(self) -> None:
-        """Drain once and watch the budget; every second count losses and write out."""
+        """Drain once and watch the budgets; every second count losses and write out."""
         self._drain()
         now_ns = time.monotonic_ns()
         if taken_off := self._budget.check(now_ns):
             self._tell(taken_off)
+        self._walks.check(now_ns)
         if now_ns - self._counted_ns >= COUNT_INTERVAL_NS:
             self._counted_ns = now_ns
             self._count()
@@ -72,6 +75,7 @@ class Drain:
             self._writer.flush_old()
             if self._statistics.step(now_ns):
                 self._budget.price(self._statistics.run_cost_ns)
+                self._walks.price(self._statistics.run_cost_ns)
 
     def is_enough(self) -> bool:
         """Whether what is asked about came back often enough, a moment ago."""
@@ -116,6 +120,7 @@ class Drain:
                 "hits": hits.tolist(),
                 "detach_ns": detached_ns - detach_ns,
                 "skipped": self._engine.skipped(),
+                "stacks_left_out": self._walks.left_out,
                 "bpf_cost": self._statistics.described(),
                 "offsets_checked": self._offsets_checked,
                 "missing": self._program.plan.missing,
@@ -208,12 +213,12 @@ class Drain:
             return
         cost = {
             "ts_ns": now_ns,
-            "probes_ns": self._budget.spent_ns,
+            "probes_ns": self._budget.spent_ns + self._walks.spent_ns,
             "recorder_cpu_ns": time.process_time_ns(),
         }
         first = {} if self._cost_told_ns else {"cost_since": cost}
         self._cost_told_ns = now_ns
-        self._writer.metadata({"cost": cost} | first)
+        self._writer.metadata({"cost": cost, "stacks_left_out": self._walks.left_out} | first)
 
     def _count(self) -> None:
         since_ns, self._lost_since_ns = self._lost_since_ns, time.monotonic_ns()

@@ -19,7 +19,10 @@ PAGE = 4096
 LOADERS = 2
 # struct ww_site and struct ww_tier of bpf/maps.h.
 SITE_DTYPE = np.dtype([("hits", "<u8"), ("stopped", "<u8"), ("cost_ns", "<u4"), ("tier", "<u4")])
-TIER_DTYPE = np.dtype([("spent_ns", "<u8"), ("limit_ns", "<u8"), ("pad", "<u8", 6)])
+TIER_DTYPE = np.dtype(
+    [(name, "<u8") for name in ("spent_ns", "limit_ns", "cost_ns", "left_out")]
+    + [("pad", "<u8", 4)]
+)
 NO_LIMIT_NS = 1 << 62
 
 

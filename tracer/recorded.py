@@ -10,7 +10,7 @@ from typing import Literal
 from whowoke.analysis.capture.reader import Loss, PartWriter
 from whowoke.analysis.durations import format_duration
 from whowoke.tracer import privileges, uprobes
-from whowoke.tracer.budget import Budget
+from whowoke.tracer.budget import Budget, Walks
 from whowoke.tracer.calibrate import TrapCosts
 from whowoke.tracer.compiling import compiled
 from whowoke.tracer.doctor import installed_version
@@ -128,7 +128,8 @@ class Recorded:
         budget = Budget(engine, options.budget, terms.traps, self.start_ns)
         periods = Periods(options.periods, options.period_ns) if options.periods else None
         statistics = Statistics(engine.programs, terms.enable)
-        watched = (budget, statistics, terms.timing, periods)
+        walks = Walks(engine, options.budget, self.start_ns)
+        watched = (budget, walks, statistics, terms.timing, periods)
         return Drain(engine, self._opened, self._writer, *watched)
 
     def _tell_gap(self, before: "Recorded") -> None:

@@ -105,7 +105,7 @@ THREAD_WAKEUPS = Table(
     (
         _TS,
         _tid("tid", "the thread"),
-        _tid("waker_tid", "the current thread; empty where an interrupt borrowed it"),
+        _tid("waker_tid", "the current thread; empty in an interrupt, or unknown"),
         _text("context", "hrtimer, futex, epoll, signal …"),
         _flag("carrier", "whether it only serves a wake-up"),
         _ns("off_cpu_ns", "off the CPU before"),

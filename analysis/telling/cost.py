@@ -24,6 +24,14 @@ def taken_off(capture: CaptureLike) -> list[str]:
     ]
 
 
+def stacks_left_out(capture: CaptureLike) -> list[str]:
+    """How many wake-ups of threads are of an unknown context because stacks cost too much."""
+    count = capture.metadata.get("stacks_left_out")
+    if not isinstance(count, int) or count <= 0:
+        return []
+    return [f"what woke threads, {count:,} times: over the budget"]
+
+
 def program_costs(found: Any) -> Iterator[str]:
     """The share of one CPU, and the runs of each program, the dearest first."""
     known = found if isinstance(found, dict) else {}

@@ -11,7 +11,7 @@ import pandas as pd
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.rules.causes import BEFORE, CAUSE_FIELDS, Cause
 from whowoke.analysis.rules.frames import CaptureLike, known_modules, probe_sites
-from whowoke.analysis.telling.cost import taken_off
+from whowoke.analysis.telling.cost import stacks_left_out, taken_off
 from whowoke.analysis.telling.gaps import asleep, gaps
 from whowoke.analysis.verdicts.reasons import load_reasons
 from whowoke.analysis.verdicts.tallies import answer_counts
@@ -54,7 +54,11 @@ class Facts:
             "losses": lost,
             "gaps": gaps(capture, window),
             "suspends": asleep(capture),
-            "missing": [*taken_off(capture), *_texts(capture.metadata.get("missing"))],
+            "missing": [
+                *taken_off(capture),
+                *stacks_left_out(capture),
+                *_texts(capture.metadata.get("missing")),
+            ],
             "unanswered": unanswered(capture),
             "period_ns": self._period_ns,
             "wakeups": int(analysis.wakeups_inside.sum()),

@@ -16,9 +16,9 @@ def thread_wakeups(
     """Every thread of the target that the kernel made runnable; ``wakeup_…`` are of wake-ups.
 
     Returns, in time order, ``ts_ns``; ``tid``; ``waker_tid`` (empty where an interrupt borrowed
-    whatever ran); ``context``; ``carrier`` (sysmon, or no wake-up happened on the thread before it
-    slept again); ``off_cpu_ns``; ``on_cpu_ns`` (CPU time until it slept again); ``wakeup`` (row of
-    the first wake-up that happened on it, -1 for none).
+    whatever ran, and where the context isn't known); ``context``; ``carrier`` (sysmon, or no
+    wake-up happened on the thread before it slept again); ``off_cpu_ns``; ``on_cpu_ns`` (CPU time
+    until it slept again); ``wakeup`` (row of the first wake-up that happened on it, -1 for none).
     """
     rows = threads.wakings
     ts, tid = rows["ts_ns"].astype(np.int64), rows["tid"].astype(np.int64)
@@ -27,7 +27,9 @@ def thread_wakeups(
     ran = start != MISSING
     wakeup = _first_wakeup(tid, start, end, wakeup_ts, wakeup_tid.astype(np.int64))
     frame = pd.DataFrame({"ts_ns": ts, "tid": tid, "context": context})
-    frame["waker_tid"] = nullable(rows["waker_tid"].astype(np.int64), ~interrupt)
+    frame["waker_tid"] = nullable(
+        rows["waker_tid"].astype(np.int64), ~interrupt & (context != "unknown")
+    )
     frame["carrier"] = (wakeup == MISSING) | (tid == threads.sysmon)
     frame["off_cpu_ns"] = _off_cpu(threads, ts, tid)
     frame["on_cpu_ns"] = nullable(_cpu_between(threads, tid, start, end), ran)

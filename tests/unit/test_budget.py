@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from whowoke.tracer.budget import BURST_S, RECORD_NS, Budget
+from whowoke.tracer.budget import BURST_S, RECORD_NS, WALK_NS, WALKS_SHARE, Budget, Walks
 from whowoke.tracer.calibrate import TrapCosts
 from whowoke.tracer.engine import SITE_DTYPE, TIER_DTYPE
 
@@ -149,3 +149,42 @@ def test_a_site_that_was_added_meanwhile_counts() -> None:
     engine.hit(3, BURST_NS // 1_000 + 10)
     budget.check(2 * SECOND)
     assert engine.attached == ["reads", "links"]
+
+
+def walks_of(engine: FakeEngine) -> Walks:
+    return Walks(engine, SHARE, 0)  # type: ignore[arg-type]
+
+
+def walk(engine: FakeEngine, times: int) -> int:
+    """What the kernel side does when threads are woken: how often it took a stack."""
+    tier, taken = engine.tiers[0], 0
+    for _ in range(times):
+        if tier["spent_ns"] > tier["limit_ns"]:
+            tier["left_out"] += 1
+        else:
+            tier["spent_ns"] += tier["cost_ns"]
+            taken += 1
+    return taken
+
+
+def test_stacks_of_wakers_are_taken_as_far_as_their_share_goes_and_come_back() -> None:
+    engine = FakeEngine()
+    walks = walks_of(engine)
+    at_once = int(BURST_NS * WALKS_SHARE) // WALK_NS
+    assert walk(engine, 20_000) == pytest.approx(at_once, abs=1)
+    assert walks.left_out == pytest.approx(20_000 - at_once, abs=1)
+    walks.check(SECOND)
+    assert walk(engine, 20_000) == pytest.approx(EARNED_NS * WALKS_SHARE / WALK_NS, abs=1)
+    walks.check(1000 * SECOND)
+    assert walk(engine, 20_000) == pytest.approx(at_once, abs=1)
+    assert walks.spent_ns == pytest.approx(2.1 * at_once * WALK_NS, rel=0.01)
+
+
+def test_a_walk_costs_what_was_measured_while_all_runs_had_one() -> None:
+    engine = FakeEngine()
+    walks = walks_of(engine)
+    walks.price({"on_sched_waking": 1000}.get)
+    assert engine.tiers["cost_ns"][0] == 1000
+    walk(engine, 10**5)
+    walks.price({"on_sched_waking": 100}.get)
+    assert engine.tiers["cost_ns"][0] == 1000

@@ -18,10 +18,12 @@ def test_probes_that_were_taken_off_are_told_with_their_time() -> None:
         (700 * MS, "over budget: on_goroutine_ready stopped", 4096),
         (700 * MS, "over budget: on_goroutine_ready taken off", 1),
     ]
+    c.metadata["stacks_left_out"] = 12_345
     told = explain(c, None)
     assert told.json()["missing"] == [
         "cache_get, store_get from 400 ms on: over the budget",
         "goroutine_ready from 600 ms on: over the budget",
+        "what woke threads, 12,345 times: over the budget",
     ]
     text = told.text()
     assert "not seen: goroutine_ready from 600 ms on: over the budget" in text

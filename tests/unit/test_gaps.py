@@ -120,7 +120,7 @@ def test_the_recorder_says_since_when(monkeypatch, tmp_path):
     path = tmp_path / "x.whowoke"
     lost["n"] = 0
     with CaptureWriter(path) as writer:
-        counting = drain.Drain(engine, None, writer, None, None, None)
+        counting = drain.Drain(engine, None, writer, None, None, None, None)
         counting._count()
         clock[0] = 900
         lost |= {"timer_fire": 5, "n": 2}

@@ -108,6 +108,14 @@ def test_without_thread_records_nothing_is_said_of_the_process():
     assert wakeups["episode_id"].isna().all()
 
 
+def test_without_the_stack_the_waker_is_not_known():
+    c = Synthetic()
+    c.at(100).record("thread_waking", ts_ns=c.now, tid=1, waker_tid=7, kernel_stack=0)
+    frame = analyse(c)["thread_wakeups"]
+    assert frame["context"].tolist() == ["unknown"]
+    assert frame["waker_tid"].isna().tolist() == [True]
+
+
 def test_a_thread_on_which_no_wakeup_happens_is_a_carrier():
     c = Synthetic()
     c.at(100).waking(1, HRTIMER)
