@@ -36,15 +36,23 @@ GO_BUILD = $(CURDIR)/build/go build -v -trimpath -buildvcs=false
 STRIP := -ldflags='-s -w'
 
 .PHONY: demo test accuracy lint fixtures selected-versions venv go system test-tools database clean
-.PHONY: vm-test vm-tools fuzz stress bench bench-tools
+.PHONY: system-tests other-tests vm-test vm-tools fuzz stress bench bench-tools
 
 demo: venv build/bin/cluster $(DEMO:%=build/bin/%) $(if $(filter poller,$(DEMO)),database)
 	$(BIN)/python -m tests.demo --period $(PERIOD) --seconds $(SECONDS) $(DEMO)
 
+# System tests mostly wait for what they record: the others run meanwhile, in what time is left, and are told last.
 test: venv test-tools
 	$(MAKE) lint
 	$(MAKE) fixtures
-	$(BIN)/pytest
+	$(MAKE) --jobs=2 --keep-going --output-sync=target system-tests other-tests
+
+# The + lets its output be seen while it runs.
+system-tests:
+	+$(BIN)/pytest tests/system
+
+other-tests:
+	nice -n 19 $(BIN)/pytest --ignore=tests/system
 
 lint: venv go build/mypy/whowoke
 	$(BIN)/ruff check .
