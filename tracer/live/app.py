@@ -110,13 +110,13 @@ class LiveApp(App[None]):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self.set_interval(POLL_S, self._listen)
         self.set_interval(REDRAW_S, self._redraw)
-        self._redraw()
+        self._draw_head()
 
     # ------------------------------------------------------------ what the analyst says
 
     def _listen(self) -> None:
         try:
-            while self.session.analyst.poll():
+            while self.is_running and self.session.analyst.poll():
                 self._take(self.session.analyst.recv())
         except (EOFError, OSError):
             self._problem = "the analysis has ended: what is shown stays as it is"
@@ -150,7 +150,8 @@ class LiveApp(App[None]):
         return time.monotonic_ns()
 
     def _redraw(self) -> None:
-        if self.screen is not self.screen_stack[0]:
+        # Timers go on for a moment when all that could be drawn on is gone.
+        if not self.is_running or self.screen is not self.screen_stack[0]:
             return
         self._draw_head()
         if self.view is None:
