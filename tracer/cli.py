@@ -37,6 +37,7 @@ from whowoke.tracer.finding.arguments import (
     Kubeconfig,
     Name,
     Namespace,
+    Pid,
     Pids,
     Pod,
     Selector,
@@ -221,9 +222,12 @@ def record(
 
 @app.command()
 def doctor(
-    pid: flags.Pid = None,
+    pid: Pid = None,
     pod: Pod = None,
+    selector: Selector = None,
     name: Name = None,
+    namespace: Namespace = "",
+    container: Container = "",
     kubeconfig: Kubeconfig = None,
     as_json: Json = False,
 ) -> None:
@@ -233,8 +237,9 @@ def doctor(
     """
     from whowoke.tracer.doctor import as_data, as_text, diagnose
 
-    if pod or name:
-        pid = the_one([pid] if pid else None, pod, name, kubeconfig).pid
+    if pod or selector or name or namespace or container:
+        with the_one(pid, pod, selector, name, namespace, container, kubeconfig) as target:
+            pid = target.pid
     checks = diagnose(pid)
     show(json.dumps(as_data(checks), indent=2) if as_json else as_text(checks))
     if any(check.status == "fail" for check in checks):
@@ -243,9 +248,12 @@ def doctor(
 
 @app.command()
 def timers(
-    pid: flags.Pid = None,
+    pid: Pid = None,
     pod: Pod = None,
+    selector: Selector = None,
     name: Name = None,
+    namespace: Namespace = "",
+    container: Container = "",
     kubeconfig: Kubeconfig = None,
     as_json: Json = False,
 ) -> None:
@@ -257,7 +265,7 @@ def timers(
     """
     from whowoke.tracer.forecast import forecast
 
-    with the_one([pid] if pid else None, pod, name, kubeconfig) as target:
+    with the_one(pid, pod, selector, name, namespace, container, kubeconfig) as target:
         found = forecast(target)
     show(json.dumps(found.json(), indent=2) if as_json else found.text())
 

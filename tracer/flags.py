@@ -5,18 +5,6 @@ from typing import Annotated
 
 import typer
 
-from whowoke.tracer import completion
-
-Pid = Annotated[
-    int | None,
-    typer.Option(
-        *("-p", "--pid"),
-        min=1,
-        metavar="PID",
-        help="The running process.",
-        autocompletion=completion.pids,
-    ),
-]
 Duration = Annotated[
     str, typer.Option("-d", "--duration", metavar="TIME", help="How long: 60s, 2m, 1m30s.")
 ]

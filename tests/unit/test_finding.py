@@ -208,6 +208,22 @@ def test_several_are_listed(machine, opened):
     assert [pid for pid, _ in opened] == [7, 9]
 
 
+@pytest.mark.parametrize(
+    "selection", [{"name": "manager", "everything": True}, {"labels": (("app", "op"),)}]
+)
+def test_several_are_listed_where_one_is_looked_at(machine, monkeypatch, opened, selection):
+    three(machine)
+    Api(monkeypatch, pod("op-0", UID), pod("op-1", UID2))
+    with pytest.raises(SeveralError, match="2 processes are ") as caught:
+        choose(find(machine, **selection), Host(machine.root), at_most=1)
+    assert [row.split()[0] for row in caught.value.rows if "not Go" not in row] == ["PID", "7", "9"]
+    assert caught.value.hint == "choose one with -p PID"
+    assert opened == []
+    Api(monkeypatch, pod("op-0", UID))
+    choose(find(machine, labels=(("app", "op"),)), Host(machine.root), at_most=1)
+    assert opened == [(7, 5)]
+
+
 def test_the_list_says_what_is_not_go(machine):
     three(machine)
     rows = table(find(machine, pod=PodName("ns", "op-0")).all(), Host(machine.root))

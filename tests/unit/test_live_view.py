@@ -132,6 +132,13 @@ def test_the_age_of_what_is_shown_is_told_once_it_matters(tree):
     assert "7 s old" in lines.head(view, 7 * SECOND, [], None)[0]
 
 
+def test_the_pod_is_told(tree):
+    view = shown(tree, "requeue")
+    assert ", pod" not in lines.head(view, 0, [], None)[0]
+    view.facts["target"]["container"] = {"namespace": "shop", "pod": "op-0"}
+    assert lines.head(view, 0, [], None)[0].endswith(", pod shop/op-0")
+
+
 def test_the_cost_is_what_the_recorder_says(tmp_path):
     path = tmp_path / "small.whowoke"
     write_small(path)

@@ -1,4 +1,7 @@
-"""The options that say which processes are meant; the same for every live verb."""
+"""The options that say which processes are meant; the same for every live verb.
+
+Verbs that look at one process have ``Pid`` for ``Pids``, and neither ``Everything`` nor ``Follow``.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +15,13 @@ from whowoke.tracer.finding.selection import PodName, Selection, parse_labels
 
 PANEL = "Which process"
 
+Pid = Annotated[
+    int | None,
+    typer.Option(
+        "-p", "--pid", min=1, metavar="PID", help="The running process.",
+        rich_help_panel=PANEL, autocompletion=completion.pids,
+    ),
+]  # fmt: skip
 Pids = Annotated[
     list[int] | None,
     typer.Option(
@@ -29,7 +39,7 @@ Pod = Annotated[
 Selector = Annotated[
     str | None,
     typer.Option(
-        metavar="K=V,…", help="The Go programs of all pods with these labels.",
+        metavar="K=V,…", help="Go programs of pods on this machine with these labels.",
         rich_help_panel=PANEL,
     ),
 ]  # fmt: skip

@@ -24,8 +24,8 @@ class SeveralError(UsageError):
         self.rows = rows
 
 
-def choose(search: Search, host: Host | None = None) -> list[Target]:
-    """Open what is to be recorded; SeveralError where it isn't clear, else what is wrong."""
+def choose(search: Search, host: Host | None = None, at_most: int = MAX_AT_ONCE) -> list[Target]:
+    """Open what is meant, ``at_most`` so many; SeveralError where that isn't clear, or too many."""
     selection, host = search.selection, host or Host()
     if selection.pids:
         return _open_all([(pid, None) for pid in dict.fromkeys(selection.pids)])
@@ -38,15 +38,15 @@ def choose(search: Search, host: Host | None = None) -> list[Target]:
             f"no Go program is {selection.told}: {_several(found)}",
             "whowoke explains Go programs; look with ps at what these are",
         )
-    if len(go) > 1 and not selection.takes_all:
+    if len(go) > 1 and (at_most == 1 or not selection.takes_all):
         raise SeveralError(
             f"{len(go)} processes are {selection.told}",
-            "choose one with -p PID, or record them with --all",
+            f"choose one with -p PID{', or record them with --all' if at_most > 1 else ''}",
             table(found, host),
         )
-    if len(go) > MAX_AT_ONCE:
+    if len(go) > at_most:
         raise SeveralError(
-            f"{len(go)} processes are {selection.told}, {MAX_AT_ONCE} can be recorded at once",
+            f"{len(go)} processes are {selection.told}, {at_most} can be recorded at once",
             "say more precisely which",
             table(found, host),
         )

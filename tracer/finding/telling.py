@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whowoke.analysis.cli import exclusive, tell
-from whowoke.tracer.finding.arguments import selected
+from whowoke.tracer.finding.arguments import given, selected
 
 if TYPE_CHECKING:
     from whowoke.tracer.target import Target
@@ -26,12 +26,20 @@ def candidates_told() -> Iterator[None]:
 
 
 def the_one(
-    pids: list[int] | None, pod: str | None, name: str | None, kubeconfig: Path | None
+    pid: int | None,
+    pod: str | None,
+    selector: str | None,
+    name: str | None,
+    namespace: str = "",
+    container: str = "",
+    kubeconfig: Path | None = None,
 ) -> "Target":
-    """Open the one process that is meant."""
+    """Open the one process that is meant; who may be meant is told where several are."""
     from whowoke.tracer.finding.choosing import choose
     from whowoke.tracer.finding.search import Search
 
-    exclusive(**{"-p PID": pids, "--pod NS/POD": pod, "--name GLOB": name})
+    pids = [pid] if pid else None
+    exclusive(**given(pids, pod, selector, name))
+    selection = selected(pids, pod, selector, name, namespace, container, kubeconfig=kubeconfig)
     with candidates_told():
-        return choose(Search(selected(pids, pod, None, name, kubeconfig=kubeconfig)))[0]
+        return choose(Search(selection), at_most=1)[0]

@@ -17,8 +17,18 @@ from whowoke.analysis import completion
 from whowoke.analysis.cli import Force, exclusive, tell
 from whowoke.analysis.durations import parse_duration
 from whowoke.analysis.errors import UnsupportedError, UsageError, WhowokeError
-from whowoke.tracer import completion as processes
 from whowoke.tracer import flags
+from whowoke.tracer.finding.arguments import (
+    Container,
+    Kubeconfig,
+    Name,
+    Namespace,
+    Pid,
+    Pod,
+    Selector,
+    given,
+)
+from whowoke.tracer.finding.telling import the_one
 from whowoke.tracer.options import default_output
 
 if TYPE_CHECKING:
@@ -37,15 +47,13 @@ def live(
             autocompletion=completion.captures,
         ),
     ] = None,
-    pid: flags.Pid = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="The one process of this name.",
-            autocompletion=processes.names,
-        ),
-    ] = None,
+    pid: Pid = None,
+    pod: Pod = None,
+    selector: Selector = None,
+    name: Name = None,
+    namespace: Namespace = "",
+    container: Container = "",
+    kubeconfig: Kubeconfig = None,
     window: Annotated[
         str, typer.Option(metavar="TIME", help="How much of the last time is counted.")
     ] = "5m",
@@ -65,7 +73,7 @@ def live(
 
     Example: whowoke live -p 4242
     """
-    exclusive(**{"FILE": file, "-p PID": pid, "--name NAME": name})
+    exclusive(**{"FILE": file, **given([pid] if pid else None, pod, selector, name)})
     if file and output:
         raise UsageError("nothing is recorded: FILE is there already", "leave out -o")
     if kept and not output:
@@ -75,14 +83,34 @@ def live(
     if file:
         _follow(file, window_ns)
         return
-    arguments = ["-p", str(pid)] if pid else ["--name", name or ""]
+    pid = _found(pid, pod, selector, name, namespace, container, kubeconfig)
     # The view shows one process.
-    arguments += ["--no-follow", "--budget", budget, *(["--force"] if force else [])]
+    arguments = ["-p", str(pid), "--no-follow", "--budget", budget]
+    arguments += ["--force"] if force else []
+    arguments += ["--kubeconfig", str(kubeconfig)] if kubeconfig else []
     if not output:
         # What came before the window tells the causes of what began in it.
         kept = f"{2 * window_ns}ns"
     arguments += ["--keep", kept] if kept else []
     _record(arguments, window_ns, output)
+
+
+def _found(
+    pid: int | None,
+    pod: str | None,
+    selector: str | None,
+    name: str | None,
+    namespace: str,
+    container: str,
+    kubeconfig: Path | None,
+) -> int:
+    """The pid of the process that is meant, found by this process: the recorder has no terminal."""
+    from whowoke.tracer.doctor import ensure_recordable
+
+    # Who may not record may not find either, and would be told that there is nobody.
+    ensure_recordable()
+    with the_one(pid, pod, selector, name, namespace, container, kubeconfig) as target:
+        return target.pid
 
 
 def _check_terminal() -> None:

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from whowoke.analysis.durations import format_duration
-from whowoke.analysis.telling.words import base
+from whowoke.analysis.telling.words import base, place
 from whowoke.tracer.live.marks import LOOKS
 from whowoke.tracer.live.upcoming import Due
 from whowoke.tracer.live.view import CauseRow, ControllerRow, Cost, View
@@ -20,7 +20,7 @@ LATE_NS = 4 * 10**9
 
 
 def head(view: View, now_ns: int, notes: Iterable[str], own: float | None) -> list[str]:
-    """Who is watched and since when; what was counted, lost, unknown; what it costs."""
+    """Who is watched, since when, in which pod; what was counted, lost, unknown; what it costs."""
     facts, target = view.facts, view.facts["target"]
     span = format_duration(_whole(facts["duration_ns"]))
     recorded = format_duration(_whole(facts["recorded_ns"]))
@@ -28,7 +28,7 @@ def head(view: View, now_ns: int, notes: Iterable[str], own: float | None) -> li
     length = span if span == recorded else f"last {span} of {recorded}"
     late_ns = now_ns - view.opened_ns
     late = [f"{format_duration(_whole(late_ns))} old"] if late_ns > LATE_NS else []
-    first = "; ".join([who, length, *late, *notes])
+    first = "; ".join([who, length, *late, *notes]) + place(target["container"])
     count, lost = facts["wakeups"], facts["lost"]
     share = facts["unknown"] / count if count else 0
     second = f"{count:,} wake-ups, {lost:,} lost{': lower bounds' if lost else ''}; "
@@ -58,7 +58,7 @@ def detail_lines(row: CauseRow, width: int) -> list[str]:
     verb, name = PLACES.get(row.location_kind, "in"), base(row.function)
     method, line = name.rsplit(".", 1)[-1], row.location or "an unknown line"
     forms = ((name, line), (method, line), (method, base(line)))
-    texts = ((f"{verb} {function} at {place}",) for function, place in forms)
+    texts = ((f"{verb} {function} at {where}",) for function, where in forms)
     where = _first_fitting(*texts, width=width) if name else ""
     more = [f"{count:,} {noun}" for count, noun in
             ((row.reconciles, "reconciles"), (row.answers, "answers")) if count]  # fmt: skip
