@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests import fixtures
+from tests import api, fixtures
 
 # Goes into the cgroup itself, so that it is there from its first instruction on.
 ENTER = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
@@ -51,6 +51,10 @@ class Pods:
         self.made.append(folder)
         return folder
 
+    def enter(self, pid: int, uid: str, container_id: str) -> None:
+        """Move a running process into a pod's container."""
+        (self.cgroup(uid, container_id) / "cgroup.procs").write_text(str(pid))
+
     @contextmanager
     def timers(
         self,
@@ -90,3 +94,20 @@ def pods(folder: Path) -> Iterator[Pods]:
             yield made
         finally:
             made.remove()
+
+
+def make_pod(cluster: api.Api, name: str, app: str, container_id: str) -> str:
+    """A pod as if a kubelet ran it; returns its uid."""
+    image = "registry.example.com/op:1.2"
+    made = cluster.create(
+        "/api/v1/namespaces/default/pods",
+        {
+            "metadata": {"name": name, "labels": {"app": app}},
+            "spec": {"containers": [{"name": "manager", "image": image}]},
+        },
+    )
+    status = {"name": "manager", "image": image, "imageID": "", "ready": True, "restartCount": 0}
+    status["containerID"] = f"containerd://{container_id}"
+    path = f"/api/v1/namespaces/default/pods/{name}/status"
+    cluster.patch(path, {"status": {"containerStatuses": [status]}})
+    return str(made["metadata"]["uid"])

@@ -5,12 +5,13 @@ import re
 import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests import fixtures
+from tests import api, containers, fixtures
 from tests.system.conftest import Recorder
 from tests.terminal import terminal
 from whowoke.analysis.capture.reader import Capture
@@ -77,6 +78,36 @@ def test_an_operator_is_shown_without_colours_and_followed_from_its_capture(
         view.wait_for("the recording has ended")
         view.press("C-c")
         assert view.wait_end() == 0
+
+
+def test_an_operator_is_found_by_its_pods_labels(
+    cluster: fixtures.Cluster, tmp_path: Path, whowoke: Sequence[str]
+) -> None:
+    """In a cgroup as of a pod that a real API server knows; a second replica makes it a choice."""
+    app, ids = f"app-{uuid.uuid4().hex[:8]}", [containers.new_id() for _ in "12"]
+    uids = [containers.make_pod(api.Api(cluster), f"{app}-{n}", app, i) for n, i in enumerate(ids)]
+    asked = ["--selector", f"app={app}", "-n", "default", "--kubeconfig", str(cluster.kubeconfig)]
+    with (
+        containers.pods(tmp_path) as pods,
+        fixtures.operator("ticker", cluster, period="2s", namespace=app) as running,
+    ):
+        pods.enter(running.pid, uids[0], ids[0])
+        with terminal(make(tmp_path / "1"), [*whowoke, "live", *asked]) as view:
+            screen = view.wait_for(r"^O>? +[\d.]+ +[12](\.\d+)? s .*operator\.ticker, stock")
+            assert screen.startswith(f"ticker ({running.pid}) go1.")
+            assert f", pod default/{app}-0/manager" in screen.splitlines()[0]
+            view.press("q")
+            assert view.wait_end() == 0
+        with (
+            pods.timers(tmp_path / "replica", uids[1], ids[1]) as other,
+            terminal(make(tmp_path / "2"), [*whowoke, "live", *asked]) as view,
+        ):
+            assert view.wait_end() == 2
+            screen = view.screen()
+        for pid in (running.pid, other.pid):
+            assert re.search(rf"^{pid} ", screen, re.MULTILINE)
+        assert "2 processes are of pods with app=" in screen
+        assert "  hint: choose one with -p PID\n" in screen
 
 
 def test_sixteen_colours_are_enough(tree: Path, tmp_path: Path, whowoke: Sequence[str]) -> None:
@@ -148,6 +179,11 @@ def test_signals_end_it_in_order(number: int, tmp_path: Path, whowoke: Sequence[
             os.kill(view.pid, number)
             assert view.wait_end() == 0
     assert Capture.open(kept).complete
+
+
+def make(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _children(pid: int) -> list[int]:

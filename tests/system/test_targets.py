@@ -154,23 +154,6 @@ def shop(cluster: fixtures.Cluster) -> api.Api:
     return api.Api(cluster)
 
 
-def make_pod(shop: api.Api, name: str, app: str, container_id: str) -> str:
-    """A pod as if a kubelet ran it; returns its uid."""
-    image = "registry.example.com/op:1.2"
-    made = shop.create(
-        "/api/v1/namespaces/default/pods",
-        {
-            "metadata": {"name": name, "labels": {"app": app}},
-            "spec": {"containers": [{"name": "manager", "image": image}]},
-        },
-    )
-    status = {"name": "manager", "image": image, "imageID": "", "ready": True, "restartCount": 0}
-    status["containerID"] = f"containerd://{container_id}"
-    path = f"/api/v1/namespaces/default/pods/{name}/status"
-    shop.patch(path, {"status": {"containerStatuses": [status]}})
-    return str(made["metadata"]["uid"])
-
-
 def listed(whowoke: Sequence[str], *options: str) -> "subprocess.CompletedProcess[str]":
     argv = [*whowoke, "record", "--list-probes", "--json", *options]
     return subprocess.run(argv, capture_output=True, text=True, check=False)
@@ -186,7 +169,7 @@ def test_pods_of_a_real_cluster(
     """The API tells uids, container ids and images; cgroups of the kernel tell the rest."""
     app = f"app-{uuid.uuid4().hex[:8]}"
     ids, names = [containers.new_id() for _ in "123"], [f"{app}-{n}" for n in range(3)]
-    uids = [make_pod(shop, name, app, i) for name, i in zip(names, ids, strict=True)]
+    uids = [containers.make_pod(shop, name, app, i) for name, i in zip(names, ids, strict=True)]
     kubeconfig = ["--kubeconfig", str(cluster.kubeconfig)]
     # What runs in the first says that it is the second.
     lie = {"POD_NAME": names[1], "POD_NAMESPACE": "default"}
