@@ -95,7 +95,7 @@ def test_an_operator_is_found_by_its_pods_labels(
         with terminal(make(tmp_path / "1"), [*whowoke, "live", *asked]) as view:
             screen = view.wait_for(r"^O>? +[\d.]+ +[12](\.\d+)? s .*operator\.ticker, stock")
             assert screen.startswith(f"ticker ({running.pid}) go1.")
-            assert f", pod default/{app}-0/manager" in screen.splitlines()[0]
+            assert f"; pod default/{app}-0/manager" in screen.splitlines()[0]
             view.press("q")
             assert view.wait_end() == 0
         with (

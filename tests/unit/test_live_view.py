@@ -1,16 +1,18 @@
 """What the live view shows: the same numbers as explain, lines that fit, marks of all wake-ups."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.unit.captures import write_small
 from whowoke.analysis.capture.reader import Capture
+from whowoke.analysis.errors import WhowokeError
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.rules.causes import load_rules
 from whowoke.analysis.telling.explain import explain
-from whowoke.tracer.live import lines
+from whowoke.tracer.live import lines, upcoming
 from whowoke.tracer.live.marks import LOOKS, MORE, SEVERAL, origin_of, strip
 from whowoke.tracer.live.upcoming import Due, Upcoming, Watch
 from whowoke.tracer.live.view import Cost, Mark, last_part, view_of
@@ -134,9 +136,9 @@ def test_the_age_of_what_is_shown_is_told_once_it_matters(tree):
 
 def test_the_pod_is_told(tree):
     view = shown(tree, "requeue")
-    assert ", pod" not in lines.head(view, 0, [], None)[0]
+    assert "pod" not in lines.head(view, 0, [], None)[0]
     view.facts["target"]["container"] = {"namespace": "shop", "pod": "op-0"}
-    assert lines.head(view, 0, [], None)[0].endswith(", pod shop/op-0")
+    assert lines.head(view, 0, [], None)[0].endswith("; pod shop/op-0")
 
 
 def test_the_cost_is_what_the_recorder_says(tmp_path):
@@ -204,3 +206,16 @@ def test_only_the_process_that_was_recorded_is_read(metadata, problem):
     watch = Watch()
     assert problem in watch.step(metadata).problem
     assert watch.step(metadata) is None
+
+
+def test_what_ends_while_it_is_read_has_ended(monkeypatch):
+    def ends(target):
+        program.kill()
+        program.wait()
+        raise WhowokeError("can't be read")
+
+    monkeypatch.setattr(upcoming, "Forecaster", ends)
+    with subprocess.Popen(["sleep", "60"]) as program:
+        executable = os.readlink(f"/proc/{program.pid}/exe")
+        found = Watch().step({"boot_id": BOOT, "pid": program.pid, "executable": executable})
+    assert found == Upcoming([], "the process has ended")

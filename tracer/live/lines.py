@@ -28,7 +28,8 @@ def head(view: View, now_ns: int, notes: Iterable[str], own: float | None) -> li
     length = span if span == recorded else f"last {span} of {recorded}"
     late_ns = now_ns - view.opened_ns
     late = [f"{format_duration(_whole(late_ns))} old"] if late_ns > LATE_NS else []
-    first = "; ".join([who, length, *late, *notes]) + place(target["container"])
+    where = place(target["container"]).removeprefix(", ")
+    first = "; ".join(filter(None, [who, length, *late, *notes, where]))
     count, lost = facts["wakeups"], facts["lost"]
     share = facts["unknown"] / count if count else 0
     second = f"{count:,} wake-ups, {lost:,} lost{': lower bounds' if lost else ''}; "

@@ -13,6 +13,7 @@ from whowoke.tracer.target import Target
 
 MANY = 30
 QUEUED = "queued item"
+ENDED = "the process has ended"
 PAUSE_S = 4.0
 # Reading may take at most this share of the time.
 SHARE = 0.05
@@ -69,9 +70,11 @@ class Watch:
         try:
             dues = self._read(metadata)
         except WhowokeError as err:
+            # What ends while it is read can't be read.
+            is_over = self._target is not None and not self._target.is_alive()
             self._is_refused = True
             self.close()
-            return Upcoming([], str(err))
+            return Upcoming([], ENDED if is_over else str(err))
         took_s = time.monotonic() - now_s
         self._next_s = now_s + max(PAUSE_S, took_s / SHARE)
         return Upcoming(dues)
@@ -88,7 +91,7 @@ class Watch:
             self._target = _same_process(metadata)
             self._forecaster = Forecaster(self._target)
         elif self._target is None or not self._target.is_alive():
-            raise WhowokeError("the process has ended")
+            raise WhowokeError(ENDED)
         rows = self._forecaster.read().json()["timers"]
         return list(islice((_due(row) for row in rows if row["due_ns"] is not None), MANY))
 
@@ -108,5 +111,5 @@ def _same_process(metadata: Mapping[str, Any]) -> Target:
     target = Target.open(metadata["pid"])
     if target.executable != metadata.get("executable"):
         target.close()
-        raise WhowokeError("the process has ended")
+        raise WhowokeError(ENDED)
     return target
