@@ -1,6 +1,7 @@
 """The analyst of the live view, what it costs and says; the verb, and what it keeps."""
 
 import time
+import weakref
 
 import pytest
 
@@ -48,6 +49,24 @@ def test_the_analyst_reads_again_what_has_grown_only(tree, tmp_path):
     assert said[-1].facts["wakeups"] == 59 > before
 
 
+def test_there_is_one_analysis_at_a_time(tree, tmp_path, monkeypatch):
+    path, made = tmp_path / "growing.whowoke", []
+    data = golden(tree, "requeue").read_bytes()
+
+    def analysis(capture):
+        assert [old for old in made if old() is not None] == []
+        new = Analysis(capture)
+        made.append(weakref.ref(new))
+        return new
+
+    monkeypatch.setattr("whowoke.tracer.live.analyst.Analysis", analysis)
+    found, said = analyst(path)
+    for share in (2, 3, 4):
+        path.write_bytes(data[: len(data) * share // 4])
+        again(found)
+    assert len(made) == sum(isinstance(one, View) for one in said) == 3
+
+
 def test_a_file_that_is_going_to_be_replaced_is_not_shown(tree):
     path = golden(tree, "requeue")
     start_ns = Capture.open(path).metadata["start_ns"]
@@ -70,7 +89,7 @@ def test_the_analyst_tells_what_show_tells(tree):
     path = golden(tree, "requeue")
     found, said = analyst(path)
     found.take(Ask(1))
-    assert said.pop() == Story(1, "nothing is recorded yet")
+    assert said.pop() == Story(1, "the capture isn't analysed now: try again in a moment")
     found.step()
     row = next(row for row in said[0].causes if row.cause == "requeue.after")
     capture = Capture.open(path)

@@ -5,6 +5,7 @@ followed by a pause that is the longer the more it took, so that a busy operator
 rather than at a high cost. Should the view be killed, what it left behind is removed from here.
 """
 
+import gc
 import os
 import shutil
 import time
@@ -130,6 +131,9 @@ class Analyst:
         capture = Capture.open(self._job.path)
         if capture.metadata.get("start_ns", -1) < self._job.since_ns:
             raise WhowokeError("nothing is recorded yet")
+        # One of a long capture takes so much memory that there is no room for two.
+        self._analysis = None
+        gc.collect()
         analysis = Analysis(capture)
         analysis.limits = last_part(analysis, self._job.window_ns)
         view = view_of(analysis, opened_ns)
@@ -145,7 +149,7 @@ class Analyst:
 
     def _story(self, ts_ns: int) -> str:
         if self._analysis is None:
-            return "nothing is recorded yet"
+            return "the capture isn't analysed now: try again in a moment"
         numbers = np.flatnonzero(self._analysis.base["ts_ns"].to_numpy(np.int64) == ts_ns)
         if not len(numbers):
             return "this wake-up isn't in what is kept any more"
