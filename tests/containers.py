@@ -77,6 +77,15 @@ class Pods:
             running._wait_line("ready", 10)
             yield running
 
+    def wrapped(self, folder: Path, program: Path, uid: str, container_id: str) -> Path:
+        """A script that runs a program, under its name, as the container of a pod."""
+        place = self.cgroup(uid, container_id) / "cgroup.procs"
+        folder.mkdir(parents=True, exist_ok=True)
+        script = folder / program.name
+        script.write_text(f'#!/bin/sh\necho $$ > "{place}" && exec "{program}" "$@"\n')
+        script.chmod(0o755)
+        return script
+
     def remove(self) -> None:
         """Take the cgroups away; those that others have made meanwhile stay."""
         for folder in reversed(self.made):

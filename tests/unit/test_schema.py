@@ -1,5 +1,6 @@
 """What Python reads is what the kernel side writes: schema.py against the compiled events.h."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -129,5 +130,7 @@ def test_each_field_is_named_once_and_says_what_it_is(record):
 
 
 def test_the_reference_is_current(tree):
-    page = (tree / "docs" / "schema.md").read_text()
-    assert page == as_markdown() + "\n", "run: make docs, or whowoke schema > docs/schema.md"
+    path, text = tree / "docs" / "schema.md", as_markdown() + "\n"
+    if os.environ.get("WHOWOKE_UPDATE_DOCS"):
+        path.write_text(text)
+    assert path.read_text() == text, "run this test with WHOWOKE_UPDATE_DOCS=1"
