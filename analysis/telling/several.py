@@ -71,7 +71,8 @@ class Explanations:
 def _line(row: Row) -> list[str]:
     """Who it is, when it was recorded, and what woke it most."""
     ended = ENDED.get(row["ended"] or "", "cut")
-    start = f"from {format_duration(row['from_ns'])}" if row["began_ns"] else "from the start"
+    after_ns = (row["began_ns"] or 0) + row["from_ns"]
+    start = f"from {format_duration(after_ns)}" if after_ns else "from the start"
     told = f"#{row['part']} {who(row)}: {start} for "
     told += f"{format_duration(row['duration_ns'])}, {ended}"
     if row["follows"]:

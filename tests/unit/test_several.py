@@ -10,6 +10,7 @@ import whowoke.analysis
 from tests.unit.commands import invoke, is_two_lines
 from whowoke.analysis.capture import schema
 from whowoke.analysis.capture.reader import Capture, CaptureWriter, Loss
+from whowoke.analysis.durations import format_duration
 from whowoke.analysis.errors import UsageError
 from whowoke.analysis.telling.explain import explain
 
@@ -77,6 +78,8 @@ def test_the_gap_is_told_at_the_head(both):
     assert ": from the start for" in text
     assert "pod ns/op-0/manager: from" in text
     assert "reconciles: unknown" not in text
+    first, second = (Capture.open(f"{both}#{n}").metadata["start_ns"] for n in "12")
+    assert f": from {format_duration(second - first)} for" in text
     assert "takes the place of #1 after 3 s" in text
     assert "requeue.after every" in text
     assert all(len(line) <= 100 for line in lines)
