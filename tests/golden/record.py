@@ -1,7 +1,7 @@
 """Records golden captures anew: build/venv/bin/python -m tests.golden.record [NAME…]
 
 The expected results follow with WHOWOKE_UPDATE_GOLDEN=1 pytest tests/unit/test_golden.py, what
-docs/python.md shows with WHOWOKE_UPDATE_DOCS=1 pytest tests/unit/test_python_page.py.
+pages show with WHOWOKE_UPDATE_DOCS=1 pytest tests/unit/test_python_page.py and test_typed.py.
 """
 
 import shutil
