@@ -60,7 +60,7 @@ lint: venv go build/mypy/whowoke
 	$(BIN)/mypy -p whowoke
 	$(BIN)/mypy tests/fixtures.py tests/blind.py tests/versions.py tests/recording.py tests/accuracy \
 	  tests/api.py tests/blind_poller.py tests/containers.py tests/passes.py tests/redis_server.py \
-	  tests/scene.py tests/day tests/vm tests/bench tests/stress.py tests/survival.py tests/manpages.py
+	  tests/scene.py tests/day tests/vm tests/bench tests/stress.py tests/survival.py tests/manpages.py tests/typed.py tests/shown.py
 	$(BIN)/lint-imports
 	unformatted="$$("$$(build/go env GOROOT)/bin/gofmt" -l tests)"; \
 	  [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }
