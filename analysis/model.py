@@ -66,7 +66,7 @@ class Analysis:
     @cached_property
     def calls(self) -> pd.DataFrame:
         """The table ``syscalls``."""
-        return syscalls(self.capture, self.peers)
+        return syscalls(self.capture.records("syscall"), self.peers)
 
     @cached_property
     def chains(self) -> Chains:
@@ -169,7 +169,7 @@ class Analysis:
     @cached_property
     def carried(self) -> pd.DataFrame:
         """Thread wake-ups, see ``thread_wakeups``."""
-        return pd.concat(self.wakings.frames(), ignore_index=True)
+        return pd.concat(list(self.wakings.frames()), ignore_index=True)
 
     @cached_property
     def window(self) -> Window:

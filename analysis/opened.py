@@ -15,7 +15,6 @@ from whowoke.analysis.durations import parse_duration
 from whowoke.analysis.errors import DataIncompleteError, UsageError
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.output.export import export
-from whowoke.analysis.output.exporter import Source
 from whowoke.analysis.output.results import Results
 from whowoke.analysis.telling.card import card
 from whowoke.analysis.telling.explain import Explanation
@@ -107,8 +106,7 @@ class Opened:
         weight: str = "wakeups",
     ) -> list[Path]:  # fmt: skip
         """Write it to files as ``whowoke export`` does; returns these."""
-        source = Source(self.tables, self.analysis, weight)
-        return export(source, format_name, Path(path), force)
+        return export(self.tables.source(weight), format_name, Path(path), force)
 
     def __repr__(self) -> str:
         return self.explain().text()

@@ -79,12 +79,11 @@ def _export(
     """Export one process."""
     from whowoke.analysis.model import Analysis
     from whowoke.analysis.output import export as exporters
-    from whowoke.analysis.output.exporter import Source
     from whowoke.analysis.output.results import Results
 
     with progress(f"analysing {capture.path}") as step:
         analysis = Analysis(capture, limits)
-        source = Source(Results(analysis), analysis, weight, lambda name: step(f"writing {name}"))
+        source = Results(analysis).source(weight, lambda name: step(f"writing {name}"))
         written = exporters.export(source, format_name, output, force)
     for note in source.notes:
         tell(note)

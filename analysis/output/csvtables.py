@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from whowoke.analysis.output.exporter import Exporter, Source
-from whowoke.analysis.output.files import folder, replaced
+from whowoke.analysis.output.files import all_replaced, folder
 from whowoke.analysis.tables.columns import BOOL, TABLES, TEXT, TIME, Table
 from whowoke.analysis.texts import FORMULA_STARTS, NO_FORMULA
 
@@ -20,15 +20,15 @@ def write_csv(source: Source, path: Path) -> None:
     """A folder with ``TABLE.csv`` for each table.
 
     Times are RFC 3339 with nanoseconds, flags ``true`` or ``false``; a text that a spreadsheet
-    would take for a formula has an apostrophe before it, and so has one that begins with that. Each
-    file is replaced by a whole new one; what else is in the folder stays.
+    would take for a formula has an apostrophe before it, and so has one that begins with that. The
+    files are replaced once all new ones are whole; what else is in the folder stays.
     """
-    path.mkdir(parents=True, exist_ok=True)
-    for table, target in zip(TABLES, TARGETS(path), strict=True):
-        source.step(table.name)
-        with replaced(target) as file:
-            frame = _as_text(table, source.table(table))
-            frame.to_csv(file, index=False, lineterminator="\n")
+    with all_replaced(path, TARGETS(path)) as files:
+        for table, file in zip(TABLES, files, strict=True):
+            source.step(table.name)
+            for number, part in enumerate(source.parts(table)):
+                text = _as_text(table, part)
+                text.to_csv(file, index=False, header=number == 0, lineterminator="\n")
 
 
 def time_texts(column: "pd.Series[Any]") -> np.ndarray:

@@ -1,6 +1,6 @@
 """What an exporter is: one format, in a file of its own, named in the table of ``export.py``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 WEIGHTS = ("wakeups", "cpu")
 
 
-def _silent(_: str) -> None:
-    pass
+def silent(_: str) -> None:
+    """Nobody is told what is being written."""
 
 
 @dataclass
 class Source:
     """What is exported: ``tables`` by name, and the analysis for what no table has.
 
+    ``streamed`` gives a table in parts, so that a large one is never in memory as a whole.
     ``weight`` is what folded stacks are weighted by; ``step`` is told what is being written, and
     ``notes`` take what the user should know of the result.
     """
@@ -32,13 +33,21 @@ class Source:
     tables: Mapping[str, "pd.DataFrame"]
     analysis: "Analysis | None" = None
     weight: str = WEIGHTS[0]
-    step: Callable[[str], None] = _silent
+    step: Callable[[str], None] = silent
     notes: list[str] = field(default_factory=list)
+    streamed: "Callable[[str], Iterator[pd.DataFrame]] | None" = None
 
     def table(self, table: Table) -> "pd.DataFrame":
         """One table with exactly its columns; one that isn't there is empty."""
         found = self.tables.get(table.name)
         return empty(table) if found is None else conform(table, found)
+
+    def parts(self, table: Table) -> "Iterator[pd.DataFrame]":
+        """The same in one part or more."""
+        if self.streamed is None:
+            yield self.table(table)
+        else:
+            yield from self.streamed(table.name)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +25,23 @@ def replaced(target: Path, binary: bool = False) -> Iterator[IO[Any]]:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def all_replaced(
+    path: Path, targets: Iterable[Path], binary: bool = False
+) -> Iterator[list[IO[Any]]]:
+    """New files in a folder that take their places once all are whole; else nothing is left."""
+    is_new = not path.exists()
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        with ExitStack() as stack:
+            yield [stack.enter_context(replaced(target, binary)) for target in targets]
+    except BaseException:
+        if is_new:
+            with suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def folder(suffix: str) -> Callable[[Path], list[Path]]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from whowoke.analysis.output.exporter import Exporter, Source
 from whowoke.analysis.output.files import replaced, single
@@ -32,10 +33,9 @@ def _weighted(source: Source) -> Iterator[tuple[str, int]]:
     frames = source.table(STACKS)[["stack_id", "function"]]
     for stack_id, function in frames.itertuples(index=False, name=None):
         stacks.setdefault(stack_id, []).append(_frame(function))
-    wakeups = source.table(WAKEUPS)[["cause", "stack_id", "function", "cpu_ns"]].astype("object")
-    rows = wakeups.where(wakeups.notna(), None).to_numpy().tolist()
-    known = 0
-    for cause, stack_id, function, cpu_ns in rows:
+    total = known = 0
+    for cause, stack_id, function, cpu_ns in _wakeups(source):
+        total += 1
         # Without a stack its function is what is known.
         inner = stacks.get(stack_id) or ([_frame(function)] if function else [])
         line = ";".join([(cause or "unknown").replace(";", "+"), *reversed(inner)])
@@ -46,9 +46,15 @@ def _weighted(source: Source) -> Iterator[tuple[str, int]]:
             yield line, cpu_ns
     if source.weight == "cpu":
         source.notes.append(
-            f"the CPU time of {known:,} of {len(rows):,} wake-ups is known: "
+            f"the CPU time of {known:,} of {total:,} wake-ups is known: "
             "those that were alone in their episode"
         )
+
+
+def _wakeups(source: Source) -> Iterator[list[Any]]:
+    for part in source.parts(WAKEUPS):
+        wakeups = part[["cause", "stack_id", "function", "cpu_ns"]].astype("object")
+        yield from wakeups.where(wakeups.notna(), None).to_numpy().tolist()
 
 
 def _frame(function: str | None) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from whowoke.analysis.output.csvtables import time_texts
 from whowoke.analysis.output.exporter import Exporter, Source
-from whowoke.analysis.output.files import folder, replaced
+from whowoke.analysis.output.files import all_replaced, folder
 from whowoke.analysis.tables.columns import TABLES, TIME, Table
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ ROWS_AT_ONCE = 10_000
 
 def write_ndjson(source: Source, path: Path) -> None:
     """A folder with ``TABLE.ndjson`` for each table, written a part at a time."""
-    path.mkdir(parents=True, exist_ok=True)
-    for table, target in zip(TABLES, TARGETS(path), strict=True):
-        source.step(table.name)
-        with replaced(target) as file:
-            file.writelines(_lines(table, source.table(table)))
+    with all_replaced(path, TARGETS(path)) as files:
+        for table, file in zip(TABLES, files, strict=True):
+            source.step(table.name)
+            for part in source.parts(table):
+                file.writelines(_lines(table, part))
 
 
 def _lines(table: Table, frame: "pd.DataFrame") -> Iterator[str]:

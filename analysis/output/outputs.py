@@ -1,21 +1,26 @@
 """The output tables of an analysed capture, with the columns of ``columns.py``."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from whowoke.analysis.capture.ordering import in_order
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.queueing.queues import Add, Done, Get, Ready, Reconcile
 from whowoke.analysis.rules.causes import Cause
-from whowoke.analysis.rules.frames import CaptureLike
+from whowoke.analysis.rules.frames import CaptureLike, Rows
 from whowoke.analysis.tables.columns import INT, TEXT
 from whowoke.analysis.tables.nullable import ids, integers, nullable, unless_missing
-from whowoke.analysis.tables.shape import TABLE_BY_NAME, TABLES, conform, utc_times
+from whowoke.analysis.tables.shape import TABLE_BY_NAME, TABLES, conform, empty, utc_times
+from whowoke.analysis.waking.calls import syscalls
 from whowoke.analysis.waking.lossy import COUNTED_NS
 from whowoke.analysis.waking.threads import episode_at
 
+# Of a table that are in memory at a time.
+ROWS = 50_000
+ALL = slice(None)
 QueueEvent = Add | Ready | Get | Done
 OPERATIONS = {Add: "add", Ready: "ready", Get: "get", Done: "done"}
 
@@ -35,7 +40,24 @@ def table_of(analysis: Analysis, name: str) -> pd.DataFrame:
 
     The rows of ``checks``, ``ideals`` and ``causes`` are counts of what is in the window.
     """
-    frame = _conformed(name, BUILDERS[name](analysis))
+    first, *others = parts_of(analysis, name)
+    return pd.concat([first, *others], ignore_index=True) if others else first
+
+
+def parts_of(analysis: Analysis, name: str) -> Iterator[pd.DataFrame]:
+    """The same in parts of at most ``ROWS`` rows: at least one, which may be empty."""
+    yielded = False
+    for frame in BUILDERS[name](analysis):
+        for first in range(0, len(frame), ROWS):
+            part = _inside(analysis, name, _conformed(name, frame.iloc[first : first + ROWS]))
+            if len(part):
+                yield part
+                yielded = True
+    if not yielded:
+        yield empty(TABLE_BY_NAME[name])
+
+
+def _inside(analysis: Analysis, name: str, frame: pd.DataFrame) -> pd.DataFrame:
     begins = BEGINS.get(name)
     if begins is None or not analysis.window.limited:
         return frame
@@ -70,40 +92,42 @@ def _frame(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def wakeup_rows(analysis: Analysis) -> pd.DataFrame:
+def wakeup_rows(analysis: Analysis, rows: slice = ALL) -> pd.DataFrame:
     """The table ``wakeups``: every wake-up with its causes.
 
     Columns as in ``columns.WAKEUPS``. The line is the wake-up's own, so that a timer that was set
     before the recording has the line that waits, also where ``causes`` counts it under the line
     that set the ones after it.
     """
-    base, named = analysis.base, analysis.named
-    seen = [analysis.attribution.seen(number) for number in range(len(base))]
-    frame = pd.DataFrame({"wakeup_id": np.arange(len(base)) + 1, "ts_ns": base["ts_ns"]})
+    base, named = analysis.base.iloc[rows], analysis.named.wakeups[rows]
+    numbers = range(len(analysis.base))[rows]
+    seen = [analysis.attribution.seen(number) for number in numbers]
+    frame = pd.DataFrame({"wakeup_id": np.array(numbers, np.int64) + 1, "ts_ns": base["ts_ns"]})
     frame["time"] = utc_times(frame["ts_ns"], analysis.capture.metadata)
-    frame["episode_id"] = ids(analysis.episode_of)
+    frame["episode_id"] = ids(analysis.episode_of[rows])
     frame["kind"] = base["kind"]
-    frame["woke_process"] = pd.array(analysis.woke_process, "boolean")
-    frame["continuation_of"] = integers(None if n is None else n + 1 for n in named.continues)
-    pairs = [list({(c.origin, c.cause): c for c in causes}.values()) for causes in named.wakeups]
+    frame["woke_process"] = pd.array(analysis.woke_process[rows], "boolean")
+    asked = analysis.named.continues[rows]
+    frame["continuation_of"] = integers(None if n is None else n + 1 for n in asked)
+    pairs = [list({(c.origin, c.cause): c for c in causes}.values()) for causes in named]
     for column in ("origin", "cause"):
         frame[column] = [";".join(getattr(c, column) for c in causes) for causes in pairs]
-    frame["subject"] = [_joined(causes, "about") for causes in named.wakeups]
-    numbers = range(len(base))
+    frame["subject"] = [_joined(causes, "about") for causes in named]
     frame["peer"] = [analysis.attribution.sightings.peer(n) or None for n in numbers]
     for column, field in (("function",) * 2, ("location",) * 2, ("location_kind", "kind")):
         frame[column] = [
             getattr(s.place, field) or None if s.has_own_place else _joined(causes, column)
-            for s, causes in zip(seen, named.wakeups, strict=True)
+            for s, causes in zip(seen, named, strict=True)
         ]
-    _add_timing(analysis, frame, [s.place.kind == "armed" for s in seen])
-    frame["cpu_ns"] = integers(analysis.cpu_ns)
+    _add_timing(analysis, base, frame, [s.place.kind == "armed" for s in seen])
+    frame["cpu_ns"] = integers(analysis.cpu_ns[rows])
     frame["evidence"] = [s.evidence for s in seen]
     return frame
 
 
-def _add_timing(analysis: Analysis, frame: pd.DataFrame, armed: list[bool]) -> None:
-    base = analysis.base
+def _add_timing(
+    analysis: Analysis, base: pd.DataFrame, frame: pd.DataFrame, armed: list[bool]
+) -> None:
     timer = (base["kind"] == "timer").to_numpy(bool)
     frame["armed_period_ns"] = unless_missing(base["armed_period_ns"].to_numpy())
     late = (base["ts_ns"] - base["due_ns"]).to_numpy(np.int64)
@@ -118,40 +142,51 @@ def _add_timing(analysis: Analysis, frame: pd.DataFrame, armed: list[bool]) -> N
     frame["stack_id"] = integers(analysis.stack_ids.get(s) for s in stacks)
 
 
-def thread_rows(analysis: Analysis) -> pd.DataFrame:
+def thread_parts(analysis: Analysis) -> Iterator[pd.DataFrame]:
     """The table ``thread_wakeups``; columns as in ``columns.THREAD_WAKEUPS``."""
-    frame = analysis.carried.drop(columns="wakeup")
-    ts = frame["ts_ns"].to_numpy(np.int64)
-    frame["episode_id"] = ids(episode_at(analysis.spans, ts))
-    frame["wakeup_id"] = ids(analysis.carried["wakeup"].to_numpy(np.int64))
-    return frame
+    spans = analysis.spans
+    for carried in analysis.wakings.frames():
+        frame = carried.drop(columns="wakeup")
+        frame["episode_id"] = ids(episode_at(spans, frame["ts_ns"].to_numpy(np.int64)))
+        frame["wakeup_id"] = ids(carried["wakeup"].to_numpy(np.int64))
+        yield frame
+
+
+def syscall_parts(analysis: Analysis) -> Iterator[pd.DataFrame]:
+    """The table ``syscalls``."""
+    for rows in in_order(analysis.capture, "syscall"):
+        yield syscalls(rows, analysis.peers)
 
 
 def episode_rows(analysis: Analysis) -> pd.DataFrame:
     """The table ``episodes``; columns as in ``columns.EPISODES``."""
     frame, count = analysis.spans.copy(), len(analysis.spans)
-    threads = episode_at(analysis.spans, analysis.carried["ts_ns"].to_numpy(np.int64))
-    carrier = analysis.carried["carrier"].to_numpy(bool)
+    columns = ("thread_wakeups", "carriers", "wakeups")
+    counts = {column: np.zeros(count, np.int64) for column in columns}
+
+    def add(column: str, rows: Rows) -> None:
+        counts[column] += np.bincount(rows[rows >= 0], minlength=count)
+
+    for carried in analysis.wakings.frames():
+        threads = episode_at(analysis.spans, carried["ts_ns"].to_numpy(np.int64))
+        add("thread_wakeups", threads)
+        add("carriers", threads[carried["carrier"].to_numpy(bool)])
+    add("wakeups", analysis.episode_of)
     frame.insert(0, "episode_id", np.arange(count) + 1)
-    for column, rows in (
-        ("thread_wakeups", threads),
-        ("carriers", threads[carrier]),
-        ("wakeups", analysis.episode_of),
-    ):
-        frame[column] = np.bincount(rows[rows >= 0], minlength=count)
-    return frame
+    return frame.assign(**counts)
 
 
-def queue_rows(analysis: Analysis) -> pd.DataFrame:
+def queue_parts(analysis: Analysis) -> Iterator[pd.DataFrame]:
     """The table ``queue``: every add, ready, get and done; columns as in ``columns.QUEUE``."""
     queues = analysis.operations.queues
     events: list[QueueEvent] = [*queues.adds, *queues.readies, *queues.gets, *queues.dones]
     events.sort(key=lambda event: event.ts_ns)
     numbers = {id(r): number for number, r in enumerate(analysis.operations.reconciles, 1)}
-    rows = [_queue_row(analysis, event, numbers) for event in events]
-    frame = _frame("queue", rows)
-    frame["event_id"] = np.arange(len(frame)) + 1
-    return frame
+    for first in range(0, len(events), ROWS):
+        rows = [_queue_row(analysis, event, numbers) for event in events[first : first + ROWS]]
+        frame = _frame("queue", rows)
+        frame["event_id"] = np.arange(first, first + len(frame)) + 1
+        yield frame
 
 
 def _queue_row(analysis: Analysis, event: QueueEvent, numbers: dict[int, int]) -> dict[str, Any]:
@@ -190,12 +225,14 @@ def _queue_row(analysis: Analysis, event: QueueEvent, numbers: dict[int, int]) -
     return row
 
 
-def reconcile_rows(analysis: Analysis) -> pd.DataFrame:
+def reconcile_rows(analysis: Analysis, chosen: slice = ALL) -> pd.DataFrame:
     """The table ``reconciles``; columns as in ``columns.RECONCILES``."""
     strings, code = analysis.capture.strings, analysis.code
     rows = []
-    pairs = zip(analysis.operations.reconciles, analysis.named.reconciles, strict=True)
-    for number, (reconcile, causes) in enumerate(pairs, 1):
+    found, named = analysis.operations.reconciles[chosen], analysis.named.reconciles[chosen]
+    for number, (reconcile, causes) in enumerate(
+        zip(found, named, strict=True), 1 + (chosen.start or 0)
+    ):
         end, start = reconcile.end_ns, reconcile.start_ns
         line = code.symbol(reconcile.return_pc) if reconcile.return_pc else None
         line = line or code.owned_by("operator", code.stack(reconcile.asked_stack))
@@ -220,7 +257,7 @@ def reconcile_rows(analysis: Analysis) -> pd.DataFrame:
         )
     frame = _frame("reconciles", rows)
     frame["time"] = utc_times(frame["start_ns"], analysis.capture.metadata)
-    return frame.assign(**analysis.judged)
+    return frame.assign(**analysis.judged[chosen].reset_index(drop=True))
 
 
 def stack_rows(analysis: Analysis) -> pd.DataFrame:
@@ -233,19 +270,32 @@ def stack_rows(analysis: Analysis) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["stack_id", "depth", "function", "location"])
 
 
-BUILDERS: dict[str, Callable[[Analysis], pd.DataFrame]] = {
-    "wakeups": wakeup_rows,
-    "thread_wakeups": thread_rows,
-    "syscalls": lambda analysis: analysis.calls,
-    "episodes": episode_rows,
-    "queue": queue_rows,
-    "reconciles": reconcile_rows,
-    "requests": lambda analysis: analysis.requests,
-    "checks": lambda analysis: analysis.checks.table,
-    "ideals": lambda analysis: analysis.ideal_rows,
-    "causes": lambda analysis: analysis.causes,
-    "stacks": stack_rows,
-    "losses": lambda analysis: analysis.capture.losses,
+def _wakeup_parts(analysis: Analysis) -> Iterator[pd.DataFrame]:
+    return (wakeup_rows(analysis, rows) for rows in _slices(len(analysis.base)))
+
+
+def _reconcile_parts(analysis: Analysis) -> Iterator[pd.DataFrame]:
+    return (reconcile_rows(analysis, rows) for rows in _slices(len(analysis.operations.reconciles)))
+
+
+def _slices(count: int) -> Iterator[slice]:
+    return (slice(first, first + ROWS) for first in range(0, count, ROWS))
+
+
+# Tables in one or in several parts.
+BUILDERS: dict[str, Callable[[Analysis], Iterable[pd.DataFrame]]] = {
+    "wakeups": _wakeup_parts,
+    "thread_wakeups": thread_parts,
+    "syscalls": syscall_parts,
+    "episodes": lambda analysis: [episode_rows(analysis)],
+    "queue": queue_parts,
+    "reconciles": _reconcile_parts,
+    "requests": lambda analysis: [analysis.requests],
+    "checks": lambda analysis: [analysis.checks.table],
+    "ideals": lambda analysis: [analysis.ideal_rows],
+    "causes": lambda analysis: [analysis.causes],
+    "stacks": lambda analysis: [stack_rows(analysis)],
+    "losses": lambda analysis: [analysis.capture.losses],
 }
 # When a row begins, in the tables whose rows have a time.
 BEGINS = {

@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whowoke.analysis.output.exporter import Exporter, Source
-from whowoke.analysis.output.files import folder, replaced
+from whowoke.analysis.output.files import all_replaced, folder
 from whowoke.analysis.tables.columns import BOOL, INT, TABLES, TEXT, TIME, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 TARGETS = folder("parquet")
-ROWS_AT_ONCE = 100_000
 # pyarrow's name of each dtype.
 TYPES = {INT: "int64", TEXT: "string", BOOL: "bool_", "Float64": "float64"}
 
@@ -21,15 +20,15 @@ def write_parquet(source: Source, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path.mkdir(parents=True, exist_ok=True)
-    for table, target in zip(TABLES, TARGETS(path), strict=True):
-        source.step(table.name)
-        frame, schema = source.table(table), _schema(table)
-        with replaced(target, binary=True) as file:
-            data = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
-            # from_pandas adds pandas' own description, which repeats the schema.
-            data = data.replace_schema_metadata(schema.metadata)
-            pq.write_table(data, file, compression="zstd", row_group_size=ROWS_AT_ONCE)
+    with all_replaced(path, TARGETS(path), binary=True) as files:
+        for table, file in zip(TABLES, files, strict=True):
+            source.step(table.name)
+            schema = _schema(table)
+            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                for part in source.parts(table):
+                    data = pa.Table.from_pandas(part, schema=schema, preserve_index=False)
+                    # from_pandas adds pandas' own description, which repeats the schema.
+                    writer.write_table(data.replace_schema_metadata(schema.metadata))
 
 
 def _schema(table: Table) -> "pa.Schema":

@@ -1,11 +1,12 @@
 """The tables of an analysed capture, each made when it is asked for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pandas as pd
 
 from whowoke.analysis.model import Analysis
-from whowoke.analysis.output.outputs import BUILDERS, table_of
+from whowoke.analysis.output.exporter import WEIGHTS, Source, silent
+from whowoke.analysis.output.outputs import BUILDERS, parts_of, table_of
 
 
 class Results(Mapping[str, pd.DataFrame]):
@@ -21,6 +22,17 @@ class Results(Mapping[str, pd.DataFrame]):
                 raise KeyError(name)
             self._made[name] = table_of(self.analysis, name)
         return self._made[name]
+
+    def parts(self, name: str) -> Iterator[pd.DataFrame]:
+        """The table in parts: nothing is kept of one that isn't made yet."""
+        if name in self._made:
+            yield self._made[name]
+        else:
+            yield from parts_of(self.analysis, name)
+
+    def source(self, weight: str = WEIGHTS[0], step: Callable[[str], None] = silent) -> Source:
+        """What an exporter is given."""
+        return Source(self, self.analysis, weight, step, streamed=self.parts)
 
     def __iter__(self) -> Iterator[str]:
         return iter(BUILDERS)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from whowoke.analysis.rules.frames import CaptureLike
+from whowoke.analysis.rules.frames import Rows
 from whowoke.analysis.tables.nullable import nullable
 from whowoke.analysis.waking.peers import Peers
 
@@ -37,13 +37,12 @@ MOVING_CALLS = (0, 1, 17, 44, 45)
 ACCEPT4, CLOSE = 288, 3
 
 
-def syscalls(capture: CaptureLike, peers: Peers) -> pd.DataFrame:
-    """Every finished system call that was recorded.
+def syscalls(rows: Rows, peers: Peers) -> pd.DataFrame:
+    """Finished system calls, of their records.
 
     Returns ``ts_ns``; ``duration_ns``; ``tid``; ``goroutine_id``; ``name``; ``fd`` (where it has
     one); ``peer`` (of that descriptor, of accept4 the one accepted); ``bytes`` (moved); ``result``.
     """
-    rows = capture.records("syscall")
     number, goid, result = rows["number"], rows["goid"].astype(np.int64), rows["result"]
     names = {n: SYSCALLS.get(n, f"number {n}") for n in np.unique(number).tolist()}
     with_fd = np.isin(number, DESCRIPTOR_CALLS)

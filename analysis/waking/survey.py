@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -46,16 +47,29 @@ class Wakings:
     def survey(self, holds: Callable[[Rows], Rows]) -> Survey:
         """All episodes, and counts of the thread wake-ups at times that ``holds`` says of."""
         try:
-            return self._surveyed(windows(self._capture, self._rows), holds)
+            found = self._surveyed(windows(self._capture, self._rows), holds)
+            self._needs_whole = False
         except WholeNeededError:
-            return self._surveyed(iter((load_threads(self._capture),)), holds)
+            self._needs_whole = True
+            found = self._surveyed(iter((load_threads(self._capture),)), holds)
+        return found
 
-    def frames(self) -> list[pd.DataFrame]:
-        """Thread wake-ups, see ``thread_wakeups``, in the order of time."""
+    def frames(self) -> Iterator[pd.DataFrame]:
+        """Thread wake-ups, see ``thread_wakeups``, in the order of time, a window in each."""
+        if self._needs_whole:
+            yield self._frame(load_threads(self._capture))
+        else:
+            yield from (self._frame(threads) for threads in windows(self._capture, self._rows))
+
+    @cached_property
+    def _needs_whole(self) -> bool:
+        """Whether there are no windows: a survey finds out on its way."""
         try:
-            return [self._frame(threads) for threads in windows(self._capture, self._rows)]
+            for _ in windows(self._capture, self._rows):
+                pass
         except WholeNeededError:
-            return [self._frame(load_threads(self._capture))]
+            return True
+        return False
 
     def _surveyed(self, found: Iterator[Threads], holds: Callable[[Rows], Rows]) -> Survey:
         times, start_ns, end_ns, counts = [], None, 0, np.zeros(3, np.int64)

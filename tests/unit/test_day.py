@@ -4,15 +4,23 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from tests.day.replay import replay
-from whowoke.analysis.capture import reader
+from whowoke.analysis.capture import ordering, reader
 from whowoke.analysis.capture.reader import Capture
 from whowoke.analysis.capture.schema import RECORDS
 from whowoke.analysis.model import Analysis
+from whowoke.analysis.output import outputs
+from whowoke.analysis.output.export import export
+from whowoke.analysis.output.exporter import Source
+from whowoke.analysis.output.outputs import tables
+from whowoke.analysis.output.results import Results
+from whowoke.analysis.tables.columns import TABLES
 from whowoke.analysis.telling.explain import explain
 from whowoke.analysis.waking import survey
+from whowoke.analysis.window import EVERYTHING, Limits
 
 FOLDER = Path(__file__).resolve().parent.parent / "golden"
 HOURS = 0.05
@@ -85,13 +93,45 @@ def test_windows_come_to_the_same_as_the_whole(both, rows, monkeypatch):
     whole, parts = Analysis(Capture.open(path)), Analysis(Capture.open(path))
     parts.wakings = survey.Wakings(parts.capture, parts.base, parts.rules, rows)
     whole.wakings = survey.Wakings(whole.capture, whole.base, whole.rules, 10**9)
-    assert len(parts.wakings.frames()) > 1
-    assert len(whole.wakings.frames()) == 1
+    assert len(list(parts.wakings.frames())) > 1
+    assert len(list(whole.wakings.frames())) == 1
     pd.testing.assert_frame_equal(parts.carried, whole.carried)
     pd.testing.assert_frame_equal(parts.spans, whole.spans)
     pd.testing.assert_frame_equal(parts.causes, whole.causes)
     pd.testing.assert_frame_equal(parts.ideal_rows, whole.ideal_rows)
     assert parts.cpu_ns == whole.cpu_ns
+
+
+@pytest.mark.parametrize("limits", [EVERYTHING, Limits.parse("20s", "100s")])
+def test_tables_in_parts_are_the_whole_ones(both, limits, monkeypatch):
+    analysis = Analysis(Capture.open(both[1].path), limits)
+    whole = tables(analysis)
+    monkeypatch.setattr(outputs, "ROWS", 200)
+    monkeypatch.setattr(ordering, "LATE_NS", 10**9)
+    analysis.wakings = survey.Wakings(analysis.capture, analysis.base, analysis.rules, 1000)
+    for table in TABLES:
+        found = list(outputs.parts_of(analysis, table.name))
+        assert all(len(part) <= 200 for part in found)
+        assert all((part.dtypes == whole[table.name].dtypes).all() for part in found)
+        pd.testing.assert_frame_equal(pd.concat(found, ignore_index=True), whole[table.name])
+        if table.name in ("wakeups", "thread_wakeups", "syscalls"):
+            assert len(found) > 1
+
+
+def test_files_are_the_same_in_parts(both, tmp_path, monkeypatch):
+    results = Results(Analysis(Capture.open(both[1].path)))
+    formats = ("csv", "ndjson", "parquet", "folded")
+    whole = {name: export(Source(results), name, tmp_path / name) for name in formats}
+    monkeypatch.setattr(outputs, "ROWS", 200)
+    fresh = Results(results.analysis)
+    for name in formats:
+        parts = export(fresh.source(), name, tmp_path / f"{name}-parts")
+        for one, other in zip(whole[name], parts, strict=True):
+            if name == "parquet":
+                # Row groups are parts, so bytes differ.
+                assert pq.read_table(one).equals(pq.read_table(other), check_metadata=True)
+            else:
+                assert one.read_bytes() == other.read_bytes()
 
 
 def test_what_is_remembered_changes_nothing(both, monkeypatch):

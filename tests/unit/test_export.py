@@ -124,7 +124,20 @@ def test_a_failed_write_leaves_no_part(tmp_path, monkeypatch):
     monkeypatch.setattr(pd.DataFrame, "to_csv", fail)
     with pytest.raises(WhowokeError, match="No space left"):
         export(Source({}), "csv", tmp_path / "out")
-    assert os.listdir(tmp_path / "out") == []
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("format_name", ["csv", "ndjson", "parquet"])
+def test_a_write_that_fails_late_leaves_what_was_there(tmp_path, format_name):
+    def step(name):
+        if name == "queue":
+            raise OSError(28, "No space left on device")
+
+    written = export(Source({"wakeups": wakeups()}), format_name, tmp_path)
+    before = {path: path.read_bytes() for path in written}
+    with pytest.raises(WhowokeError, match="No space left"):
+        export(Source({}, step=step), format_name, tmp_path, force=True)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_another_format_is_one_entry(tmp_path, monkeypatch):

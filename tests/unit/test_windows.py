@@ -31,7 +31,7 @@ def surveys(capture, rows):
     survey = found.survey(lambda ts: np.ones(len(ts), bool))
     counts = (survey.start_ns, survey.end_ns, survey.thread_wakeups)
     counts += (survey.carriers, survey.of_sysmon)
-    frames = found.frames()
+    frames = list(found.frames())
     return counts, survey.spans, pd.concat(frames, ignore_index=True), len(frames)
 
 
