@@ -122,6 +122,8 @@ def report(
         made = pages.make(capture, source_path or (), redact, limits)
     pages.write(made, output)
     tell(f"wrote {output} ({len(made.text) / 1e6:.1f} MB)")
+    for sentence in made.left_out:
+        tell(sentence)
     if made.left:
         tell(f"not replaced, for the page has these words of its own: {', '.join(made.left)}")
     check_complete(capture)

@@ -178,15 +178,19 @@ def episode_rows(analysis: Analysis) -> pd.DataFrame:
 
 def queue_parts(analysis: Analysis) -> Iterator[pd.DataFrame]:
     """The table ``queue``: every add, ready, get and done; columns as in ``columns.QUEUE``."""
-    queues = analysis.operations.queues
-    events: list[QueueEvent] = [*queues.adds, *queues.readies, *queues.gets, *queues.dones]
-    events.sort(key=lambda event: event.ts_ns)
+    events = sorted(queue_events(analysis), key=lambda event: event.ts_ns)
     numbers = {id(r): number for number, r in enumerate(analysis.operations.reconciles, 1)}
     for first in range(0, len(events), ROWS):
         rows = [_queue_row(analysis, event, numbers) for event in events[first : first + ROWS]]
         frame = _frame("queue", rows)
         frame["event_id"] = np.arange(first, first + len(frame)) + 1
         yield frame
+
+
+def queue_events(analysis: Analysis) -> list[QueueEvent]:
+    """What is a row of ``queue``, in no order."""
+    queues = analysis.operations.queues
+    return [*queues.adds, *queues.readies, *queues.gets, *queues.dones]
 
 
 def _queue_row(analysis: Analysis, event: QueueEvent, numbers: dict[int, int]) -> dict[str, Any]:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from whowoke.analysis.model import Analysis
 
 Row = dict[str, Any]
+# Wake-ups and thread wake-ups in one file: more take gigabytes here, and in the browser.
+MANY_EVENTS = 1_000_000
 # What an event says when it is clicked on, by table; the rest is in the other formats.
 WAKEUP_FACTS = (
     *("wakeup_id", "kind", "cause", "subject", "peer", "function", "location", "location_kind"),
@@ -53,11 +55,22 @@ def write_perfetto(source: Source, path: Path) -> None:
     """One file, written event by event."""
     if source.analysis is None:
         raise UsageError("perfetto needs a capture", "export one: whowoke export FILE")
+    _check_size(source.analysis)
     pair = (source.analysis.capture.metadata.get(f"clock_{name}_ns") for name in CLOCKS)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replaced(path, binary=True) as file:
         trace = TrackFile(file, *(n if isinstance(n, int) else None for n in pair))
         _Timeline(source, source.analysis, trace).write()
+
+
+def _check_size(analysis: "Analysis") -> None:
+    events = analysis.survey.thread_wakeups + int(analysis.wakeups_inside.sum())
+    if events > MANY_EVENTS:
+        raise UsageError(
+            f"{events:,} wake-ups and thread wake-ups are too many for one timeline",
+            f"choose a part with --from and --to, of {MANY_EVENTS:,} at most; "
+            "csv, ndjson and parquet take all",
+        )
 
 
 CLOCKS = ("monotonic", "realtime")

@@ -1,6 +1,6 @@
 """What a report shows, as data: the verdict's facts and words, the tables, the pictures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from whowoke.analysis.capture.schema import RECORDS
 from whowoke.analysis.model import Analysis
-from whowoke.analysis.output.outputs import tables
+from whowoke.analysis.output.outputs import parts_of, queue_events, table_of
 from whowoke.analysis.page.gaps import cause_numbers, gap_table
 from whowoke.analysis.page.packing import pack_numbers, pack_table, pack_texts
 from whowoke.analysis.page.sources import Sources
@@ -27,6 +27,14 @@ MANY_ROWS = {"wakeups": 120_000, "episodes": 120_000, "queue": 40_000, "requests
 MANY_ROWS |= {"reconciles": 40_000}
 MANY_GAPS = 120_000
 MANY_FRAMES = 200_000
+# How many rows a long table has, without making them.
+COUNTS: dict[str, Callable[[Analysis], int]] = {
+    "wakeups": lambda analysis: int(analysis.wakeups_inside.sum()),
+    "episodes": lambda analysis: _held(analysis, analysis.spans["start_ns"]),
+    "queue": lambda analysis: _held(analysis, [e.ts_ns for e in queue_events(analysis)]),
+    "requests": lambda analysis: _held(analysis, analysis.requests["ts_ns"]),
+    "reconciles": lambda analysis: int(analysis.reconciles_inside.sum()),
+}
 SHOWN = ("wakeups", "episodes", "queue", "reconciles", "requests", "checks", "losses")
 # A share of the recorded time that is wider than a pixel of the widest page.
 STRIP_COLUMNS = 720
@@ -46,28 +54,29 @@ class Page:
 
 def build(analysis: Analysis, sources: Sources | None = None) -> Page:
     """Everything that one capture's report has; what was left out is in ``data["cut"]``."""
-    found = tables(analysis)
     facts = Facts(analysis, None).data()
     start_ns = analysis.window.start_ns
-    shown = {name: found[name] for name in SHOWN} | {"stacks": _stacks(found, MANY_FRAMES)}
+    found = {name: _first_rows(analysis, name) for name in (*SHOWN, "causes")}
+    shown = {name: found[name] for name in SHOWN}
+    shown["stacks"] = _stacks(table_of(analysis, "stacks"), found["wakeups"], MANY_FRAMES)
     packed = {
-        name: pack_table(TABLE_BY_NAME[name], frame, start_ns, MANY_ROWS.get(name))
+        name: pack_table(TABLE_BY_NAME[name], frame, start_ns, _total(analysis, name))
         for name, frame in shown.items()
     }
     data = {
         "start_ns": start_ns,
-        "offset_ns": start_ns - analysis.threads.start_ns,
+        "offset_ns": start_ns - analysis.survey.start_ns,
         "duration_ns": analysis.duration_ns,
         "utc_ns": _utc_of_start(analysis.capture, start_ns),
         "tables": packed,
         "causes": _causes(facts["causes"]),
         "causes_of": {
-            "wakeups": _links(analysis, analysis.named.wakeups, _ids(shown, "wakeups")),
-            "reconciles": _links(analysis, analysis.named.reconciles, _ids(shown, "reconciles")),
+            "wakeups": _links(analysis, analysis.named.wakeups, _ids(shown["wakeups"])),
+            "reconciles": _links(analysis, analysis.named.reconciles, _ids(shown["reconciles"])),
         },
         "gaps": _gaps(gap_table(analysis)),
         "stories": stories(analysis),
-        "sources": sources.around(_locations(found)) if sources else {},
+        "sources": sources.around(_locations(found | shown)) if sources else {},
         "cut": {
             name: [table["rows"], table["total"]]
             for name, table in packed.items()
@@ -86,6 +95,25 @@ def build(analysis: Analysis, sources: Sources | None = None) -> Page:
     )
 
 
+def _first_rows(analysis: Analysis, name: str) -> pd.DataFrame:
+    """A table, or as many rows of it as go into the page: the others aren't made."""
+    limit, count, kept = MANY_ROWS.get(name), 0, []
+    for part in parts_of(analysis, name):
+        kept.append(part if limit is None else part.iloc[: limit - count])
+        count += len(part)
+        if limit is not None and count >= limit:
+            break
+    return pd.concat(kept, ignore_index=True) if len(kept) > 1 else kept[0]
+
+
+def _total(analysis: Analysis, name: str) -> int | None:
+    return COUNTS[name](analysis) if name in COUNTS else None
+
+
+def _held(analysis: Analysis, times: Sequence[int] | pd.Series) -> int:
+    return int(analysis.window.holds(times).sum())
+
+
 def _causes(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """What the page needs of each cause to name, draw and group its wake-ups."""
     names = (
@@ -95,9 +123,8 @@ def _causes(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: row[name] for name in names} | {"rhythm": rhythm(row)} for row in rows]
 
 
-def _ids(shown: dict[str, pd.DataFrame], name: str) -> list[int]:
-    """The ids of those rows that the page has."""
-    ids: list[int] = shown[name].iloc[: MANY_ROWS.get(name), 0].tolist()
+def _ids(frame: pd.DataFrame) -> list[int]:
+    ids: list[int] = frame.iloc[:, 0].tolist()
     return ids
 
 
@@ -122,17 +149,16 @@ def _gaps(frame: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _stacks(found: dict[str, pd.DataFrame], limit: int) -> pd.DataFrame:
+def _stacks(stacks: pd.DataFrame, wakeups: pd.DataFrame, limit: int) -> pd.DataFrame:
     """The frames of those stacks that wake-ups name."""
-    stacks, named = found["stacks"], found["wakeups"]["stack_id"].dropna().unique()
+    named = wakeups["stack_id"].dropna().unique()
     return stacks[stacks["stack_id"].isin(named)].iloc[:limit].reset_index(drop=True)
 
 
 def _locations(found: dict[str, pd.DataFrame]) -> Iterable[str]:
     """Every line that a table of the page names."""
-    for name in ("causes", "wakeups", "reconciles", "requests", "queue", "checks"):
+    for name in ("causes", "wakeups", "reconciles", "requests", "queue", "checks", "stacks"):
         yield from found[name]["location"].dropna().unique().tolist()
-    yield from _stacks(found, MANY_FRAMES)["location"].dropna().unique().tolist()
 
 
 def _utc_of_start(capture: CaptureLike, start_ns: int) -> str | None:
@@ -152,7 +178,7 @@ def _began(capture: CaptureLike, start_ns: int) -> str:
 
 def _records(capture: CaptureLike) -> dict[str, int]:
     """How many records of each kind there are."""
-    counts = {record.name: len(capture.records(record.name)) for record in RECORDS}
+    counts = {r.name: sum(len(rows) for _, rows in capture.parts(r.name)) for r in RECORDS}
     return {name: count for name, count in counts.items() if count}
 
 

@@ -19,23 +19,23 @@ REAL = "<f8"
 
 
 def pack_table(
-    table: Table, frame: pd.DataFrame, start_ns: int, limit: int | None = None
+    table: Table, frame: pd.DataFrame, start_ns: int, total: int | None = None
 ) -> dict[str, Any]:
-    """A table's columns in at most ``limit`` rows; ``time`` isn't there, the clock gives it.
+    """A table's columns; ``time`` isn't there, the clock gives it.
 
-    Points in time are nanoseconds since ``start_ns``. ``total`` is how many rows there were.
+    Points in time are nanoseconds since ``start_ns``. ``total`` is how many rows there were, where
+    these are only the first.
     """
-    shown = frame if limit is None else frame.iloc[:limit]
     columns = {
         field.name: {"unit": field.unit, "about": field.meaning}
-        | _column(field, shown[field.name], start_ns)
+        | _column(field, frame[field.name], start_ns)
         for field in table.columns
         if field.dtype != TIME
     }
     return {
         "about": table.meaning,
-        "rows": len(shown),
-        "total": len(frame),
+        "rows": len(frame),
+        "total": len(frame) if total is None else total,
         "columns": columns,
     }
 

@@ -14,6 +14,7 @@ from whowoke.analysis.page.build import Page, build
 from whowoke.analysis.page.redaction import Redacted
 from whowoke.analysis.page.render import need_jinja, own_words, render
 from whowoke.analysis.page.sources import Sources
+from whowoke.analysis.page.wording import left_out
 from whowoke.analysis.rules.frames import CaptureLike
 from whowoke.analysis.window import EVERYTHING, Limits
 
@@ -23,10 +24,13 @@ NUMBERS = ("u1", "u2", "u4", "f8")
 
 @dataclass(frozen=True)
 class Report:
-    """A page's text, and what ``--redact`` couldn't take out of it: words of the page's own."""
+    """A page's text; what ``--redact`` couldn't take out of it, words of the page's own; and
+    sentences on what the page doesn't have.
+    """
 
     text: str
     left: list[str]
+    left_out: list[str]
 
 
 def default_output(capture: Path) -> Path:
@@ -54,7 +58,8 @@ def make(
     """The report of a capture, or of the part of it that the limits choose."""
     sources = Sources(source_paths, str(capture.metadata.get("main_module") or ""))
     if not redact:
-        return Report(_clean(render(build(Analysis(capture, limits), sources))), [])
+        page = build(Analysis(capture, limits), sources)
+        return Report(_clean(render(page)), [], list(left_out(page)))
     redacted = Redacted(capture)
     try:
         page = build(Analysis(redacted, limits), sources)
@@ -64,7 +69,7 @@ def make(
     common, names = own_words(), redacted.names
     page = _scrubbed(page, lambda text: names.scrub(text, common))
     text = _clean(render(page, redacted=True))
-    return Report(text, names.left_in(text))
+    return Report(text, names.left_in(text), list(left_out(page)))
 
 
 def write(report: Report, output: Path) -> None:

@@ -15,10 +15,17 @@ from whowoke.analysis.telling.story import Story
 MANY_STORIES = 1000
 OF_A_CAUSE = 5
 MANY_STEPS = 200
+# Each story looks at all records: of a day that takes too long.
+LONG = 120_000
 
 
 def stories(analysis: Analysis) -> dict[int, dict[str, Any]]:
-    """By the id of the wake-up what ``whowoke show`` tells of it; long ones are cut."""
+    """By the id of the wake-up what ``whowoke show`` tells of it; long ones are cut.
+
+    None of a capture of more than ``LONG`` wake-ups.
+    """
+    if len(analysis.base) > LONG:
+        return {}
     rows = conform(WAKEUPS, wakeup_rows(analysis))
     found = {}
     for number in told(analysis):

@@ -105,11 +105,19 @@ def _notes(page: Page) -> Iterator[str]:
         yield f"Not recorded: {' and '.join(facts['unanswered'])}."
     for what in facts["missing"]:
         yield f"Not seen: {what}"
-    for name, (shown, total) in page.data["cut"].items():
+    yield from left_out(page)
+
+
+def left_out(page: Page) -> Iterator[str]:
+    """Which rows the page doesn't have, and how to see them."""
+    cut = page.data["cut"]
+    for name, (shown, total) in cut.items():
         yield (
             f"The page has the first {shown:,} of {total:,} rows of {name}, also in its pictures; "
             "the counts in words are of all. whowoke export writes all rows."
         )
+    if cut:
+        yield "For pictures of another part: whowoke report --from TIME --to TIME."
 
 
 def _strips(page: Page) -> Iterator[dict[str, Any]]:

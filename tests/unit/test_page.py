@@ -15,6 +15,7 @@ from tests.unit.packed import numbers
 from tests.unit.synthetic import Synthetic
 from whowoke.analysis.capture.reader import Capture
 from whowoke.analysis.model import Analysis
+from whowoke.analysis.output import outputs
 from whowoke.analysis.output.outputs import tables
 from whowoke.analysis.page import build as building
 from whowoke.analysis.page import report, stories
@@ -151,6 +152,33 @@ def test_rows_that_are_left_out_are_told_first(monkeypatch):
     text = render(page)
     note = text.index("the first 10 of 59 rows of wakeups")
     assert note < text.index('id="answer"')
+    assert "--from TIME --to TIME" in text
+
+
+def test_the_command_says_what_was_left_out(monkeypatch, tmp_path):
+    monkeypatch.setattr(building, "MANY_ROWS", {"wakeups": 10})
+    result = invoke("report", GOLDEN / "requeue.whowoke", "-o", tmp_path / "x.html")
+    assert result.exit_code == 0
+    assert "the first 10 of 59 rows of wakeups" in result.stderr
+
+
+def test_the_first_rows_are_those_of_the_tables(monkeypatch):
+    monkeypatch.setattr(outputs, "ROWS", 4)
+    monkeypatch.setattr(building, "MANY_ROWS", dict.fromkeys(building.MANY_ROWS, 10))
+    analysis = Analysis(Capture.open(GOLDEN / "requeue.whowoke"))
+    page, found = build(analysis), tables(analysis)
+    for name in building.SHOWN:
+        packed, total = page.data["tables"][name], len(found[name])
+        limit = 10 if name in building.MANY_ROWS else total
+        assert (packed["rows"], packed["total"]) == (min(limit, total), total)
+    packed = page.data["tables"]["wakeups"]
+    ids = values(packed["columns"]["wakeup_id"], packed["rows"])
+    assert ids == found["wakeups"]["wakeup_id"].tolist()[:10]
+
+
+def test_of_a_long_capture_no_story_is_told(monkeypatch):
+    monkeypatch.setattr("whowoke.analysis.page.stories.LONG", 10)
+    assert build(Analysis(Capture.open(GOLDEN / "requeue.whowoke"))).data["stories"] == {}
 
 
 def test_what_was_lost_comes_before_any_conclusion():
@@ -321,5 +349,5 @@ def test_a_capture_of_anything_is_a_page(tmp_path, redact):
 
 def test_a_packed_table_says_how_many_rows_there_were():
     frame = tables(Analysis(Capture.open(GOLDEN / "requeue.whowoke")))["wakeups"]
-    packed = pack_table(TABLE_BY_NAME["wakeups"], frame, 0, 5)
+    packed = pack_table(TABLE_BY_NAME["wakeups"], frame.iloc[:5], 0, 59)
     assert (packed["rows"], packed["total"]) == (5, 59)

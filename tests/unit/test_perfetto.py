@@ -9,6 +9,7 @@ from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as protos
 
 from tests.unit.perfetto_engine import ask
 from whowoke.analysis.capture.reader import Capture
+from whowoke.analysis.errors import UsageError
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.output.export import export
 from whowoke.analysis.output.exporter import Source
@@ -195,3 +196,14 @@ def test_the_query_of_the_page_runs(tree, tmp_path):
     longest = found["episodes"]["idle_before_ns"].max()
     assert rows[0]["seconds"] == pytest.approx(longest / 1e9)
     assert {row["ended_by"] for row in rows} <= set(found["wakeups"]["cause"])
+
+
+def test_a_day_is_too_long_for_one_timeline(monkeypatch, tmp_path):
+    monkeypatch.setattr("whowoke.analysis.output.perfetto.MANY_EVENTS", 100)
+    capture = Capture.open(GOLDEN / "requeue.whowoke")
+    analysis = Analysis(capture)
+    with pytest.raises(UsageError, match="too many for one timeline") as caught:
+        export(Source(tables(analysis), analysis), "perfetto", tmp_path / "x")
+    assert "--from" in caught.value.hint
+    part = Analysis(capture, Limits.parse("1s", "1200ms"))
+    assert export(Source(tables(part), part), "perfetto", tmp_path / "x")
