@@ -1,17 +1,15 @@
 """Reconciles, and the queue events around them, put together from the operator's records."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from whowoke.analysis.queueing.queues import Add, Done, Get, Key, Queues, Ready, Reconcile
 from whowoke.analysis.queueing.whichqueue import (
-    Event,
+    Events,
     QueueNames,
     Row,
-    as_rows,
     classic_sites,
     name_queues,
 )
@@ -106,10 +104,10 @@ class _Replay:
         key = (row["queue"], row["namespace"], row["object_name"])
         return self._keys.setdefault(key, key)
 
-    def begin(self, events: Iterable[Event]) -> None:
+    def begin(self, events: Events) -> None:
         """Find what plain workers were at work on when the recording began: done, but never got."""
         seen = set()
-        for _, name, row in events:
+        for name, row in events:
             known = name in ("queue_get", "queue_done") and row["queue"] in self.names.plain
             if known and row["goid"] not in seen:
                 seen.add(row["goid"])
@@ -245,13 +243,10 @@ def replay(capture: CaptureLike, code: Code, rules: Rules) -> Operations:
     """Play the operator's records again in the order of time."""
     classic = classic_sites(capture)
     steps = _Replay(capture.strings, code, rules, classic)
-    events: list[Event] = []
-    for name in NAMES:
-        events += [(row["ts_ns"], name, row) for row in as_rows(capture.records(name))]
-    events.sort(key=lambda event: event[0])
+    events = Events((name, capture.records(name)) for name in NAMES)
     steps.names = name_queues(events, classic, capture.strings, steps.caller)
     steps.begin(events)
-    for _, name, row in events:
+    for name, row in events:
         steps.handle(name, row)
     arms = np.unique(capture.records("resync_arm")[["goid", "type_name"]])
     types = {goid: capture.strings.get(name, "") for goid, name in arms.tolist()}

@@ -31,16 +31,44 @@ class Row:
         self._columns[name][self._number] = value
 
 
-def as_rows(records: Rows) -> Iterator[Row]:
-    """Records one by one, without a copy of each."""
+Event = tuple[str, Row]
+
+
+class Events:
+    """Records of several kinds, each with its kind's name, in the order of time.
+
+    Each is made when its turn comes, in every loop anew: a day has a million of them.
+    """
+
+    def __init__(self, records: Iterable[tuple[str, Rows]]) -> None:
+        found = [(name, _columns(rows)) for name, rows in records]
+        times = [columns["ts_ns"] for _, columns in found]
+        order = np.argsort(np.concatenate(times), kind="stable")
+        lengths = [len(part) for part in times]
+        self._found = found
+        self._kinds = np.repeat(np.arange(len(found), dtype=np.int8), lengths)[order]
+        self._numbers = np.concatenate([np.arange(n, dtype=np.int32) for n in lengths])[order]
+
+    def __iter__(self) -> Iterator[Event]:
+        return self._made(self._kinds, self._numbers)
+
+    def __reversed__(self) -> Iterator[Event]:
+        return self._made(self._kinds[::-1], self._numbers[::-1])
+
+    def _made(self, kinds: Rows, numbers: Rows) -> Iterator[Event]:
+        for kind, number in zip(kinds.data, numbers.data, strict=True):
+            name, columns = self._found[kind]
+            yield name, Row(columns, number)
+
+
+def _columns(records: Rows) -> dict[str, Rows]:
     columns = {name: records[name] for name in records.dtype.names or ()}
     columns["queue"] = (
         columns["queue"].copy() if "queue" in columns else np.zeros_like(columns["goid"])
     )
-    return (Row(columns, number) for number in range(len(records)))
+    return columns
 
 
-Event = tuple[int, str, Row]
 Item = tuple[int, int]
 
 # Queues of client-go: a delayed item waits beside the queue; an add for at once leaves it there.
@@ -68,7 +96,7 @@ def classic_sites(capture: CaptureLike) -> dict[int, str]:
 
 
 def name_queues(
-    events: Iterable[Event],
+    events: Events,
     classic: Collection[int],
     strings: dict[int, str],
     caller: Callable[[int], str],
@@ -77,15 +105,14 @@ def name_queues(
 
     ``caller`` is the function outside of the queue's code that a stack was called by.
     """
-    events = list(events)
     of_metrics = _of_metrics(events)
     real = _name_starts_and_gets(events, of_metrics)
     _name_readies(events, of_metrics)
     names = QueueNames()
-    for _, name, row in events:
+    for name, row in events:
         if name == "reconcile_start":
             names.controllers[row["queue"]] = strings.get(row["controller"], "")
-    for _, name, row in events:
+    for name, row in events:
         if name == "queue_done" and row["site"] in classic and row["queue"] not in real:
             names.plain.add(row["queue"])
             function = _enclosing(caller(row["stack"]))
@@ -102,11 +129,11 @@ def _enclosing(function: str) -> str:
     return function
 
 
-def _of_metrics(events: list[Event]) -> dict[int, set[int]]:
+def _of_metrics(events: Events) -> dict[int, set[int]]:
     """Queues by their metrics object; by what a controller says where nothing else does."""
     found: dict[int, set[int]] = {}
     said: dict[int, set[int]] = {}
-    for _, name, row in events:
+    for name, row in events:
         if name in ("queue_add", "queue_done", "reconcile_start") and row["metrics"]:
             table = said if name == "reconcile_start" else found
             table.setdefault(row["metrics"], set()).add(row["queue"])
@@ -117,12 +144,12 @@ def _only(queues: set[int] | None) -> int | None:
     return next(iter(queues)) if queues and len(queues) == 1 else None
 
 
-def _name_starts_and_gets(events: list[Event], of_metrics: dict[int, set[int]]) -> set[int]:
+def _name_starts_and_gets(events: Events, of_metrics: dict[int, set[int]]) -> set[int]:
     """Name them by the done that follows; returns the queues of controllers."""
-    queues = {row["queue"] for _, name, row in events if name in ("queue_add", "queue_done")}
+    queues = {row["queue"] for name, row in events if name in ("queue_add", "queue_done")}
     done: dict[int, tuple[int, Item]] = {}
     wrapped: dict[int, int] = {}
-    for _, name, row in reversed(events):
+    for name, row in reversed(events):
         queue, item = done.get(row["goid"], (0, None))
         if name == "queue_done":
             done[row["goid"]] = (row["queue"], item_of(row))
@@ -132,16 +159,16 @@ def _name_starts_and_gets(events: list[Event], of_metrics: dict[int, set[int]]) 
         elif name == "queue_get":
             known = _only(of_metrics.get(row["metrics"]))
             row["queue"] = known or (queue if item == item_of(row) else row["metrics"])
-    starts = [row for _, name, row in events if name == "reconcile_start"]
+    starts = [row for name, row in events if name == "reconcile_start"]
     for row in starts:
         row["queue"] = wrapped.get(row["queue"], row["queue"])
     return {row["queue"] for row in starts}
 
 
-def _name_readies(events: list[Event], of_metrics: dict[int, set[int]]) -> None:
+def _name_readies(events: Events, of_metrics: dict[int, set[int]]) -> None:
     """Name them by their metrics, else by the add before it on the same goroutine."""
     added: dict[int, int] = {}
-    for _, name, row in events:
+    for name, row in events:
         if name == "queue_add":
             added[row["goid"]] = row["queue"]
         elif name == "queue_ready":
