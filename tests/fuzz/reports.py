@@ -51,7 +51,7 @@ def written(found: Capture) -> None:
     analysis_ = Analysis(found)
     with tempfile.TemporaryDirectory() as folder:
         lines, stacks = Path(folder) / "lines", Path(folder) / "stacks"
-        source = Source(Results(analysis_), analysis_)
+        source = Results(analysis_).source()
         export(source, "ndjson", lines)
         export(source, "folded", stacks)
         for text in (*(path.read_text() for path in lines.iterdir()), stacks.read_text()):
