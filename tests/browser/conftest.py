@@ -14,7 +14,7 @@ from tests.unit.named import named
 from tests.unit.odd import write_odd
 from whowoke.analysis.capture.reader import Capture
 from whowoke.analysis.model import Analysis
-from whowoke.analysis.output.outputs import tables
+from whowoke.analysis.output.outputs import table_of
 from whowoke.analysis.page import build as building
 from whowoke.analysis.page import report
 from whowoke.analysis.page.build import build
@@ -46,7 +46,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     source = [GOLDEN.parent / "operators"]
     write_odd(folder / "odd.whowoke")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(building, "tables", later_part)
+        patch.setattr(building, "parts_of", later_parts)
         part = render(build(Analysis(Capture.open(capture))))
     texts = {
         "part": part,
@@ -61,12 +61,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"{name}.html" for name in texts}
 
 
-def later_part(analysis: Analysis) -> dict[str, pd.DataFrame]:
+def later_parts(analysis: Analysis, name: str) -> Iterator[pd.DataFrame]:
     """Tables without their first rows, as a part of a recording has them: ids are those of all."""
-    found = tables(analysis)
-    for name in ("wakeups", "reconciles", "queue"):
-        found[name] = found[name].iloc[10:].reset_index(drop=True)
-    return found
+    skipped = 10 if name in ("wakeups", "reconciles", "queue") else 0
+    yield table_of(analysis, name).iloc[skipped:].reset_index(drop=True)
 
 
 @pytest.fixture
