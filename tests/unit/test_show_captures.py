@@ -38,13 +38,14 @@ def test_every_wakeup_of_a_real_capture_is_a_story(stories):
     for telling, wakeup_id in zip(found, tables["wakeups"].wakeup_id, strict=True):
         facts = json.loads(json.dumps(telling.json()))
         assert facts["wakeup"]["wakeup_id"] == wakeup_id
-        assert " nan" not in telling.text()
+        text = telling.text()
+        assert text
+        assert " nan" not in text
         times = [step["ts_ns"] for step in facts["steps"]]
         assert times == sorted(times)
         assert sum(step["since_ns"] for step in facts["steps"]) == times[-1] - times[0]
         assert kinds(facts).count("wakeup") == 1
         assert kinds(facts)[-1] == "asleep"
-        assert telling.text()
 
 
 def test_every_reconcile_and_queue_event_of_a_known_cause_is_in_a_story(stories):
