@@ -24,6 +24,8 @@ from whowoke.tracer.sockets import socket_address
 KALLSYMS = Path("/proc/kallsyms")
 FIRST_BYTES = 65536
 UNKNOWN = Frame("", "", 0)
+# Bytes; no function of the kernel is as long. Behind its text are JIT-compiled BPF programs.
+MAX_FUNCTION = 1 << 16
 _KERNEL_FUNCTION = re.compile(rb"^([0-9a-f]{16}) [tTwW] (\S+)", re.MULTILINE)
 
 
@@ -46,9 +48,9 @@ class KernelSymbols:
         self._ends = np.cumsum([len(name) for name in names], dtype="<u4")
 
     def name_at(self, address: int) -> str:
-        """The function at an address, empty below the first."""
+        """The function at an address, empty where none is known."""
         index = int(np.searchsorted(self._addresses, np.uint64(address), "right")) - 1
-        if index < 0:
+        if index < 0 or address - int(self._addresses[index]) >= MAX_FUNCTION:
             return ""
         start = int(self._ends[index - 1]) if index else 0
         return self._names[start : int(self._ends[index])].decode("utf-8", "replace")

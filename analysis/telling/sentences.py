@@ -1,14 +1,19 @@
 """What happened in one step of a story, in a sentence."""
 
 from collections.abc import Callable, Mapping
+from itertools import dropwhile
 from typing import Any
 
 from whowoke.analysis.durations import format_duration
 from whowoke.analysis.telling.steps import Step
 
 MAX_FRAMES = 5
-# On the kernel's stack of every wake-up: the probe's own and the scheduler's.
-UNTOLD = ("bpf_", "__bpf_", "__traceiter_", "try_to_wake_up", "default_wake_function")
+# On the kernel's stack of every wake-up: the probe's own and the scheduler's. Captures up to 0.1.0
+# have the last symbol of the kernel's text for a BPF program.
+UNTOLD = (
+    *("bpf_", "__bpf_", "__traceiter_", "_einittext"),
+    *("try_to_wake_up", "default_wake_function"),
+)
 RESULTS = {
     "success": "it is done",
     "requeue": "it is to be called again when the rate limiter says",
@@ -81,7 +86,7 @@ class Sentences:
             how = f"by thread {waker}"
         off = facts["off_cpu_ns"]
         slept = f", {format_duration(off)} after it went to sleep" if off is not None else ""
-        kernel = [name for name in facts["kernel_stack"] if not name.startswith(UNTOLD)]
+        kernel = [name or "unknown" for name in dropwhile(_is_own, facts["kernel_stack"])]
         lines = [f"thread {step.tid} is woken {how}{slept}"]
         return lines + ([f"kernel: {' < '.join(kernel[:MAX_FRAMES])}"] if kernel else [])
 
@@ -217,6 +222,11 @@ class Sentences:
         idle = facts["idle_ns"]
         rest = f", for {format_duration(idle)}" if idle is not None else ""
         return [f"all threads sleep{rest}"]
+
+
+def _is_own(name: str) -> bool:
+    """Whether a kernel's function is there at every wake-up; BPF programs may have no name."""
+    return not name or name.startswith(UNTOLD)
 
 
 def _short(function: str) -> str:

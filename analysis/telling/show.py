@@ -16,6 +16,7 @@ from whowoke.analysis.tables.shape import conform
 from whowoke.analysis.telling.sentences import Sentences
 from whowoke.analysis.telling.steps import Step
 from whowoke.analysis.telling.story import Story
+from whowoke.analysis.telling.words import fitted
 
 MAX_STEPS = 200
 PLACES = {"returned": "returned by", "declared": "returned by", "armed": "set in"}
@@ -53,14 +54,16 @@ class Telling:
     def text(self) -> str:
         """A head, a line or more for each step with the times, and what went on meanwhile."""
         told = self.told()
-        lines = [*told["head"], "", f"{'from start':>12}{'from step':>12}"]
+        lines = [part for line in told["head"] for part in fitted("", line)]
+        lines += ["", f"{'from start':>12}{'from step':>12}"]
         for step in told["steps"][:MAX_STEPS]:
             first, *more = step["lines"]
-            lines.append(f"{step['start']:>12}{step['since']:>12}  {first}")
-            lines += [f"{'':>26}{line}" for line in more]
+            lines += fitted(f"{step['start']:>12}{step['since']:>12}  ", first)
+            lines += [part for line in more for part in fitted(f"{'':>26}", line)]
         if len(told["steps"]) > MAX_STEPS:
             lines.append(f"{'':>24}and {len(told['steps']) - MAX_STEPS:,} more steps, see --json")
-        return "\n".join([*lines, "", *told["meanwhile"]])
+        meanwhile = [part for line in told["meanwhile"] for part in fitted("", line)]
+        return "\n".join([*lines, "", *meanwhile])
 
     def told(self) -> dict[str, Any]:
         """The words of ``text``: ``head``, ``steps`` and ``meanwhile``.

@@ -43,6 +43,19 @@ def wrap(text: str, indent: int) -> list[str]:
     )
 
 
+def fitted(head: str, text: str) -> list[str]:
+    """Lines that fit, of a text behind a head; what goes on is indented further than both.
+
+    A location stays whole, to be copied, even if it alone doesn't fit.
+    """
+    start = " " * (len(head) + len(text) - len(text.lstrip()))
+    first, *more = textwrap.wrap(
+        text.strip(), WIDTH, initial_indent=start, subsequent_indent=start + "   ",
+        break_on_hyphens=False, break_long_words=False,
+    ) or [start]  # fmt: skip
+    return [head + first[len(head) :], *more]
+
+
 def unwrap(lines: Iterable[str]) -> list[str]:
     """What ``wrap`` was given, of lines of the same indent: one text for each."""
     texts: list[str] = []

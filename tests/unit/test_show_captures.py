@@ -13,6 +13,7 @@ from whowoke.analysis.model import Analysis
 from whowoke.analysis.output.outputs import analyse
 from whowoke.analysis.telling.show import Telling
 from whowoke.analysis.telling.story import Story
+from whowoke.analysis.telling.words import WIDTH
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 
@@ -41,6 +42,8 @@ def test_every_wakeup_of_a_real_capture_is_a_story(stories):
         text = telling.text()
         assert text
         assert " nan" not in text
+        assert all(len(line) <= WIDTH or len(line.split()) == 1 for line in text.splitlines())
+        assert "_einittext" not in text
         times = [step["ts_ns"] for step in facts["steps"]]
         assert times == sorted(times)
         assert sum(step["since_ns"] for step in facts["steps"]) == times[-1] - times[0]

@@ -27,6 +27,8 @@ ffffffff81000300 d data_is_no_function
         (0xFFFFFFFF81000301, "second"),
         (0xFFFFFFFFC0000010, "of_a_module"),
         (0x1000, ""),
+        (0xFFFFFFFFA0000000, ""),
+        (0xFFFFFFFFC0100000, ""),
     ],
 )
 def test_the_function_at_an_address(address: int, name: str) -> None:
