@@ -4,9 +4,12 @@
 downloads them. Without it only the installed Go is tested.
 """
 
+import fcntl
 import hashlib
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -50,23 +53,37 @@ def build(
     parts = [source, text, *flags, toolchain, str(cgo), _version(toolchain)]
     folder = CACHE / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     executable = folder / "probe"
-    if not executable.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "go.mod").write_text(text)
-        (folder / "main.go").write_text(source)
-        partial = f"probe.{os.getpid()}"
-        enable = {"CGO_ENABLED": "1" if cgo else "0"}
-        done = subprocess.run(
-            [GO, "build", "-o", partial, *flags, "."],
-            cwd=folder,
-            env=_environment(toolchain) | enable,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        (folder / partial).rename(executable)
+    with _alone():
+        if not executable.exists():
+            _build(folder, source, text, flags, _environment(toolchain, cgo=cgo))
     return executable
+
+
+def _build(
+    folder: Path, source: str, module: str, flags: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "go.mod").write_text(module)
+    (folder / "main.go").write_text(source)
+    done = subprocess.run(
+        [GO, "build", "-o", "partial", *flags, "."],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (folder / "partial").rename(folder / "probe")
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Tests that run side by side build one after the other, and each program once."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def symbols(executable: Path) -> list[tuple[int, int, str]]:
@@ -88,5 +105,6 @@ def _version(toolchain: str) -> str:
     return go("version", toolchain=toolchain)
 
 
-def _environment(toolchain: str) -> dict[str, str]:
-    return os.environ | {"GOTOOLCHAIN": toolchain, "GOFLAGS": "-mod=mod -buildvcs=false"}
+def _environment(toolchain: str, *, cgo: bool | None = None) -> dict[str, str]:
+    own = {"GOTOOLCHAIN": toolchain, "GOFLAGS": "-mod=mod -buildvcs=false"}
+    return os.environ | own | ({} if cgo is None else {"CGO_ENABLED": "1" if cgo else "0"})

