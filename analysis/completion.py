@@ -1,4 +1,4 @@
-"""What a shell completes of captures, causes and formats.
+"""What a shell completes of captures, causes, formats, weights and metrics.
 
 Runs at each Tab, so nothing that is slow to import is imported.
 """
@@ -9,6 +9,12 @@ from pathlib import Path
 
 SUFFIX = ".whowoke"
 FORMATS = ("csv", "parquet", "ndjson", "perfetto", "folded")
+WEIGHTS = ("wakeups", "cpu")
+METRICS = (
+    *("wakeups", "process_wakeups", "thread_wakeups", "reconciles", "redundant", "api_requests"),
+    *("cpu", "unknown", "asleep", "longest_sleep", "ideal_asleep", "ideal_sleep"),
+    *("came", "went", "changed"),
+)
 
 
 def captures(incomplete: str) -> list[str]:
@@ -38,3 +44,13 @@ def causes(incomplete: str) -> list[str]:
 def formats(incomplete: str) -> list[str]:
     """The formats of ``export``."""
     return [name for name in FORMATS if name.startswith(incomplete)]
+
+
+def weights(incomplete: str) -> list[str]:
+    """What folded stacks can be weighted by."""
+    return [name for name in WEIGHTS if name.startswith(incomplete)]
+
+
+def metrics(incomplete: str) -> list[str]:
+    """What a condition of ``diff`` begins with; a shell would take what follows for its own."""
+    return [name for name in METRICS if name.startswith(incomplete)]

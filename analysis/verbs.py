@@ -46,7 +46,12 @@ def export(
         ),
     ] = "csv",
     weight: Annotated[
-        str, typer.Option(metavar="wakeups|cpu", help="What folded stacks are weighted by.")
+        str,
+        typer.Option(
+            metavar="wakeups|cpu",
+            help="What folded stacks are weighted by.",
+            autocompletion=completion.weights,
+        ),
     ] = "wakeups",
     start: From = None,
     end: To = None,
@@ -150,7 +155,11 @@ def diff(
     ],
     fail_if: Annotated[
         list[str] | None,
-        typer.Option(metavar="CONDITION", help="End with 1 if so: 'wakeups>+10%'; repeatable."),
+        typer.Option(
+            metavar="CONDITION",
+            help="End with 1 if so: 'wakeups>+10%'; repeatable.",
+            autocompletion=completion.metrics,
+        ),
     ] = None,
     start: From = None,
     end: To = None,

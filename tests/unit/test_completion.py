@@ -1,4 +1,4 @@
-"""Completion in a shell: captures, causes, formats, Go processes; without a slow import."""
+"""Completion in a shell: captures, causes, formats, metrics, processes; without a slow import."""
 
 import os
 import subprocess
@@ -6,6 +6,9 @@ import sys
 
 from tests.unit import gobuild
 from whowoke.analysis import completion
+from whowoke.analysis.comparing.conditions import COUNTS
+from whowoke.analysis.comparing.metrics import BY_NAME
+from whowoke.analysis.output import exporter
 from whowoke.analysis.output.export import EXPORTERS
 from whowoke.tracer import completion as processes
 
@@ -37,8 +40,17 @@ def test_causes_and_what_begins_alike(whowoke, tmp_path):
     assert completion.causes("unk") == ["unknown"]
 
 
-def test_formats_are_those_of_export():
+def test_formats_and_weights_are_those_of_export():
     assert tuple(EXPORTERS) == completion.FORMATS
+    assert exporter.WEIGHTS == completion.WEIGHTS
+
+
+def test_metrics_are_those_of_conditions(whowoke, tmp_path):
+    assert (*BY_NAME, *COUNTS) == completion.METRICS
+    assert completed(whowoke, tmp_path, "diff", "a", "b", "--fail-if", "ideal") == [
+        "ideal_asleep", "ideal_sleep",
+    ]  # fmt: skip
+    assert completed(whowoke, tmp_path, "export", "a", "--weight", "c") == ["cpu"]
 
 
 def test_go_processes_by_pid_and_name(tmp_path, monkeypatch):
