@@ -6,6 +6,7 @@ from typing import Any
 from whowoke.analysis.durations import format_duration
 from whowoke.analysis.page.build import Page
 from whowoke.analysis.rules.causes import BEFORE
+from whowoke.analysis.rules.frames import sites_of
 from whowoke.analysis.telling import answers, findings, outlook, summary
 from whowoke.analysis.telling.words import Row, cause_name, listed, many, place, rhythm, unwrap
 
@@ -188,10 +189,9 @@ def _cost(metadata: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _probes(metadata: dict[str, Any]) -> list[dict[str, Any]]:
-    sites, hits = metadata.get("sites"), metadata.get("hits")
-    sites = [row for row in sites if isinstance(row, dict)] if isinstance(sites, list) else []
+    sites, hits = sites_of(metadata) or [], metadata.get("hits")
     counts = hits if isinstance(hits, list) and len(hits) == len(sites) else [None] * len(sites)
     return [
-        {"probe": site.get("probe"), "function": site.get("function"), "hits": count}
+        {"probe": site.probe, "function": site.function, "hits": count}
         for site, count in zip(sites, counts, strict=True)
     ]

@@ -1,6 +1,6 @@
 """Whose code a function is, and which line of a stack says most about it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -116,7 +116,12 @@ class ProbeSite(NamedTuple):
 
 def probe_sites(capture: CaptureLike) -> list[ProbeSite] | None:
     """The probe sites in the order in which records name them, None where none are told."""
-    rows = capture.metadata.get("sites")
+    return sites_of(capture.metadata)
+
+
+def sites_of(metadata: Mapping[str, Any]) -> list[ProbeSite] | None:
+    """The same, of a capture's metadata, which may come from anyone."""
+    rows = metadata.get("sites")
     return [_probe_site(row) for row in rows] if isinstance(rows, list) else None
 
 

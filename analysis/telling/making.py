@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from whowoke.analysis.durations import format_duration
+from whowoke.analysis.rules.frames import sites_of
 
 Metadata = dict[str, Any]
 MODULES = ("sigs.k8s.io/controller-runtime", "k8s.io/client-go")
@@ -51,9 +52,9 @@ def _target(metadata: Metadata) -> Iterator[str]:
 
 
 def _probes(metadata: Metadata) -> Iterator[str]:
-    sites, hits = metadata.get("sites"), metadata.get("hits")
-    if isinstance(sites, list):
-        names = [str(site.get("probe")) if isinstance(site, dict) else "" for site in sites]
+    sites, hits = sites_of(metadata), metadata.get("hits")
+    if sites is not None:
+        names = [site.probe for site in sites]
         text = f"probes: {len(set(names))} at {len(names):,} places"
         if isinstance(hits, list) and len(hits) == len(names):
             counts: Counter[str] = Counter()

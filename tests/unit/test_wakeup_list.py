@@ -66,3 +66,8 @@ def test_info_takes_what_anyone_wrote():
     late = {"start_ns": 0, "clock_monotonic_ns": 0, "clock_realtime_ns": (1 << 63) - 1}
     assert made(late)[0].startswith("recorded at 2262")
     assert made({})
+
+
+def test_probes_are_told_as_far_as_they_are_known():
+    sites = [{"probe": "gc_start", "function": "f"}, 7, {"probe": 8}]
+    assert "probes: 2 at 3 places, 3 hits: gc_start 3" in made({"sites": sites, "hits": [3, 0, 0]})
