@@ -1,7 +1,7 @@
 """A timeline for Perfetto: https://ui.perfetto.dev, which reads the file in the browser.
 
-Tracks: the process awake and asleep, its wake-ups by origin, reconciles by controller, requests,
-goroutines, threads, losses. An arrow leads from a wake-up to each reconcile it led to.
+Tracks: the process awake and asleep, its wake-ups by origin, work queues, reconciles by controller,
+requests, goroutines, threads, losses. An arrow leads from a wake-up to each reconcile it led to.
 """
 
 import heapq
@@ -19,6 +19,7 @@ from whowoke.analysis.output.trackfile import TrackFile
 from whowoke.analysis.tables.columns import (
     EPISODES,
     LOSSES,
+    QUEUE,
     RECONCILES,
     REQUESTS,
     THREAD_WAKEUPS,
@@ -38,6 +39,10 @@ WAKEUP_FACTS = (
     *("wakeup_id", "kind", "cause", "subject", "peer", "function", "location", "location_kind"),
     *("armed_period_ns", "lateness_ns", "goroutine_id", "goroutine_start", "continuation_of"),
     *("woke_process", "cpu_ns", "evidence"),
+)
+QUEUE_FACTS = (
+    *("event_id", "operation", "cause", "after_ns", "rate_limited", "priority", "wakeup_id"),
+    *("reconcile_id", "function", "location"),
 )
 RECONCILE_FACTS = (
     *("reconcile_id", "causes", "result", "requeue_after_ns", "location", "triggers", "redundant"),
@@ -94,6 +99,7 @@ class _Timeline:
         groups = {
             "awake": self._awake,
             "wake-ups": self._wakeups,
+            "queues": self._queues,
             "reconciles": self._reconciles,
             "requests": self._requests,
             "losses": self._losses,
@@ -145,6 +151,16 @@ class _Timeline:
             if wakeups[wakeup]
         }
 
+    def _queues(self) -> None:
+        """What happened to each work queue."""
+        parent, tracks = self._track("queues"), dict[int | None, int]()
+        for row in _rows(self._source.table(QUEUE)):
+            queue = row["queue_id"]
+            if queue not in tracks:
+                tracks[queue] = self._trace.track(row["controller"] or "unnamed", parent)
+            name = f"{row['operation']} {_object(row) or 'unknown'}"
+            self._trace.instant(tracks[queue], row["ts_ns"], name, _facts(row, QUEUE_FACTS))
+
     def _reconciles(self) -> None:
         ending: dict[int, list[int]] = {}
         for reconcile, flow in (arrow for arrows in self._arrows.values() for arrow in arrows):
@@ -152,7 +168,7 @@ class _Timeline:
         rows = _rows(self._source.table(RECONCILES))
         for row in rows:
             row["track"] = row["controller"] or "unnamed"
-            row["title"] = "/".join(filter(None, (row["namespace"], row["name"]))) or "unknown"
+            row["title"] = _object(row) or "unknown"
             row["unfinished"] = row["end_ns"] is None or None
             row["ends"] = ending.get(row["reconcile_id"], ())
             if row["end_ns"] is None:
@@ -165,8 +181,7 @@ class _Timeline:
             row["track"], row["start_ns"] = row["kind"] or "unknown", row["ts_ns"]
             row["end_ns"] = row["ts_ns"] + (row["duration_ns"] or 0)
             what = row["object_kind"] or row["resource"] or row["host"] or row["path"]
-            about = "/".join(filter(None, (row["namespace"], row["name"])))
-            row["title"] = " ".join(filter(None, (row["verb"], what, about))) or "unknown"
+            row["title"] = " ".join(filter(None, (row["verb"], what, _object(row)))) or "unknown"
         self._lanes("requests", rows, REQUEST_FACTS)
 
     def _lanes(self, group: str, rows: list[Row], names: tuple[str, ...]) -> None:
@@ -269,6 +284,11 @@ def _rows(frame: "pd.DataFrame") -> list[Row]:
         {str(name): value for name, value in row.items()}
         for row in plain.where(plain.notna(), None).to_dict("records")
     ]
+
+
+def _object(row: Row) -> str:
+    """``namespace/name`` of a row, empty where neither is known."""
+    return "/".join(filter(None, (row["namespace"], row["name"])))
 
 
 def _facts(row: Row, names: Iterable[str]) -> Row:

@@ -81,6 +81,7 @@ def test_every_row_has_its_event(name, limits, tmp_path):
     data, found, analysis = traced(name, tmp_path, limits)
     trace = Decoded(data)
     assert trace.count("wake-ups", KINDS.TYPE_INSTANT) == len(found["wakeups"]) > 0
+    assert trace.count("queues", KINDS.TYPE_INSTANT) == len(found["queue"]) > 0
     for group in ("reconciles", "requests"):
         assert trace.count(group, KINDS.TYPE_SLICE_BEGIN) == len(found[group])
         assert trace.count(group, KINDS.TYPE_SLICE_END) == len(found[group])
@@ -158,9 +159,10 @@ def test_perfettos_own_engine_reads_the_same(name, tmp_path):
         "select {} from slice s join track t on t.id = s.track_id "
         "join track p on p.id = t.parent_id where p.name = '{}'"
     )
-    wakeups, reconciles, flows, threads, wrong, clocks, process = ask(
+    wakeups, queues, reconciles, flows, threads, wrong, clocks, process = ask(
         data,
         slices.format("s.ts, s.dur, s.name", "wake-ups") + " order by s.ts",
+        slices.format("s.ts, s.dur, t.id, t.name as queue, s.name", "queues") + " order by s.ts",
         slices.format("s.ts, s.dur, s.depth", "reconciles") + " order by s.ts",
         "select a.ts as start, b.ts as end from flow join slice a on a.id = slice_out "
         "join slice b on b.id = slice_in",
@@ -173,6 +175,13 @@ def test_perfettos_own_engine_reads_the_same(name, tmp_path):
     assert wrong == []
     assert [row["ts"] for row in wakeups] == found["wakeups"]["ts_ns"].tolist()
     assert {row["dur"] for row in wakeups} == {0}
+    events = found["queue"]
+    assert [row["ts"] for row in queues] == events["ts_ns"].tolist()
+    assert {row["dur"] for row in queues} == {0}
+    assert len({row["id"] for row in queues}) == events["queue_id"].nunique(dropna=False)
+    assert Counter((row["queue"], row["name"].split()[0]) for row in queues) == Counter(
+        zip(events["controller"], events["operation"], strict=True)
+    )
     assert [row["ts"] for row in reconciles] == found["reconciles"]["start_ns"].tolist()
     assert [row["dur"] for row in reconciles] == found["reconciles"]["duration_ns"].tolist()
     assert {row["depth"] for row in reconciles} == {0}
