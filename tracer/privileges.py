@@ -85,7 +85,7 @@ def told() -> dict[str, object]:
 
 
 def before_target(way: str, has_command: bool) -> None:
-    """Give up what no recording needs, before the target's binary is read.
+    """Give up what no recording needs, before any other program's binary is read.
 
     Kept are the capabilities to make the capture and to become another user; programs that are
     started from now on get the least set.

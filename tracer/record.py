@@ -43,13 +43,14 @@ def record(
     ensure_recordable()
     with ExitStack() as stack:
         launched = stack.enter_context(Launched(options.command)) if options.command else None
+        enabling = stack.enter_context(Enabling())
+        # To choose means to read binaries, too: of all candidates, for their version of Go.
+        privileges.before_target(uprobes.way(), launched is not None)
         search = Search(options.selection)
         with timing.step("open target"):
             targets = [Target.open(launched.pid)] if launched else choose(search)
         for target in targets:
             stack.callback(target.close)
-        enabling = stack.enter_context(Enabling())
-        privileges.before_target(uprobes.way(), launched is not None)
         with timing.step("read binary and plan"):
             programs = [Program(target) for target in targets]
         note_hidden(programs)

@@ -1,13 +1,15 @@
 """The child that may have BPF programs measured: what it hands out, and that it ends."""
 
 import os
+from contextlib import nullcontext
 
 import pytest
 
 from whowoke.analysis.errors import WhowokeError
-from whowoke.tracer import enabling, kernel
+from whowoke.tracer import enabling, kernel, record
 from whowoke.tracer.apart import Child
 from whowoke.tracer.enabling import Enabling
+from whowoke.tracer.options import RecordOptions
 
 
 @pytest.fixture
@@ -55,3 +57,25 @@ def test_it_ends_though_another_child_has_its_socket_too() -> None:
     with Enabling():
         other = Child(lambda: bytes(1 << 20))
     assert len(other.result()) == 1 << 20
+
+
+def test_privileges_are_given_up_before_processes_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To have the kernel measure needs what is given up, so its child comes first."""
+    order: list[str] = []
+
+    def choose(_: object) -> None:
+        order.append("choose")
+        raise WhowokeError("none", "start one")
+
+    monkeypatch.setattr(record, "ensure_recordable", lambda: None)
+    monkeypatch.setattr(record, "Enabling", lambda: order.append("enabling") or nullcontext())
+    monkeypatch.setattr(record.uprobes, "way", lambda: "multi")
+    monkeypatch.setattr(
+        record.privileges, "before_target", lambda *_: order.append("before_target")
+    )
+    monkeypatch.setattr(record, "choose", choose)
+    with pytest.raises(WhowokeError, match="none"):
+        record.record(RecordOptions(duration_ns=1))
+    assert order == ["enabling", "before_target", "choose"]
