@@ -92,6 +92,7 @@ def world(monkeypatch):
     monkeypatch.setattr(recorded, "Engine", Engine)
     monkeypatch.setattr(recorded, "Drain", Drain)
     monkeypatch.setattr(recorded, "Budget", lambda *_: None)
+    monkeypatch.setattr(recorded, "Walks", lambda *_: None)
     monkeypatch.setattr(recorded, "compiled", lambda _plan: (None, True))
     monkeypatch.setattr(session, "calibrated", TrapCosts)
     monkeypatch.setattr(recorded, "_metadata", lambda program: {"pid": program.target.pid})
