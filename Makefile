@@ -41,7 +41,8 @@ STRIP := -ldflags='-s -w'
 demo: venv build/bin/cluster $(DEMO:%=build/bin/%) $(if $(filter poller,$(DEMO)),database)
 	$(BIN)/python -m tests.demo --period $(PERIOD) --seconds $(SECONDS) $(DEMO)
 
-# System tests mostly wait for what they record: the others run meanwhile, in what time is left, and are told last.
+# System tests mostly wait for what they record: the others run meanwhile, in what time is left,
+# and are told last.
 test: venv test-tools
 	$(MAKE) lint
 	$(MAKE) fixtures
@@ -60,7 +61,8 @@ lint: venv go build/mypy/whowoke
 	$(BIN)/mypy -p whowoke
 	$(BIN)/mypy tests/fixtures.py tests/blind.py tests/versions.py tests/recording.py tests/accuracy \
 	  tests/api.py tests/blind_poller.py tests/containers.py tests/passes.py tests/redis_server.py \
-	  tests/scene.py tests/day tests/vm tests/bench tests/stress.py tests/survival.py tests/manpages.py tests/typed.py tests/shown.py
+	  tests/scene.py tests/day tests/vm tests/bench tests/stress.py tests/survival.py tests/manpages.py \
+	  tests/typed.py tests/shown.py
 	$(BIN)/lint-imports
 	unformatted="$$("$$(build/go env GOROOT)/bin/gofmt" -l tests)"; \
 	  [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }
