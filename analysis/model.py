@@ -27,7 +27,7 @@ from whowoke.analysis.waking.calls import syscalls
 from whowoke.analysis.waking.chains import Chains, follow
 from whowoke.analysis.waking.peers import Peers
 from whowoke.analysis.waking.survey import Survey, Wakings
-from whowoke.analysis.waking.threads import Threads, episode_at, load_threads, recorded
+from whowoke.analysis.waking.threads import Threads, episode_at, load_threads, recorded, seen_until
 from whowoke.analysis.waking.wakeups import base_wakeups
 from whowoke.analysis.window import EVERYTHING, Limits, Window
 
@@ -155,7 +155,7 @@ class Analysis:
     def woke_process(self) -> list[bool | None]:
         """Of each wake-up whether it ended an idle time: the first one of an episode that did.
 
-        None without thread records.
+        None without thread records, and from when on there are none any more.
         """
         ended_idle = self.spans["idle_before_ns"].notna().to_numpy(bool)
         if not len(ended_idle):
@@ -163,8 +163,15 @@ class Analysis:
         episode = self.episode_of
         first = np.zeros(len(episode), bool)
         first[np.unique(episode, return_index=True)[1]] = True
-        found: list[bool | None] = (first & (episode >= 0) & ended_idle[episode]).tolist()
-        return found
+        found = (first & (episode >= 0) & ended_idle[episode]).astype(object)
+        found[self.base["ts_ns"].to_numpy(np.int64) > seen_until(self.capture)] = None
+        rows: list[bool | None] = found.tolist()
+        return rows
+
+    @cached_property
+    def sees_threads(self) -> bool:
+        """Whether it is known of all the time that is counted if the process slept."""
+        return len(self.spans) > 0 and seen_until(self.capture) >= self.window.end_ns
 
     @cached_property
     def carried(self) -> pd.DataFrame:
@@ -276,7 +283,9 @@ class Analysis:
             sees_writes=sees_writes(self.capture, self.chains.blind),
         )
         window = (self.window.start_ns, self.window.end_ns)
-        return ideals(wakeups, self.episode_of, self.spans, window, self.wakeups_inside)
+        spans = self.spans if self.sees_threads else self.spans[:0]
+        episode_of = self.episode_of if self.sees_threads else np.full(len(self.base), -1)
+        return ideals(wakeups, episode_of, spans, window, self.wakeups_inside)
 
     @cached_property
     def ideal_rows(self) -> pd.DataFrame:

@@ -14,9 +14,10 @@ struct ww_site {
     u32 cost_ns, tier;
 };
 BPF_F_TABLE("array", u32, struct ww_site, sites, WW_MAX_SITES, BPF_F_MMAPABLE);
-/* What the hits of a tier have cost, and may cost until the recorder looks again. Tier 0 are the
- * stacks of wakers, which have no sites: each costs cost_ns, and those not taken are counted. */
-struct ww_tier { u64 spent_ns, limit_ns, cost_ns, left_out, pad[4]; };
+/* What the hits of a tier have cost, and may cost until the recorder looks again. Some have no sites:
+ * what these record costs cost_ns each, what they only look at bare_ns, and what they left out is
+ * counted. Their numbers: tracer/budget.py. */
+struct ww_tier { u64 spent_ns, limit_ns, cost_ns, bare_ns, left_out, pad[3]; };
 BPF_F_TABLE("array", u32, struct ww_tier, tiers, WW_TIERS, BPF_F_MMAPABLE);
 BPF_TABLE("lru_hash", u64, u8, seen, 65536);
 
@@ -79,6 +80,28 @@ static inline u32 hit_site(struct pt_regs *ctx)
             return 0;                \
         ww_index;                    \
     })
+
+/* Counts what is going to be recorded in a tier without sites; 0 where it has spent what it may. */
+static inline int may_spend(u32 number)
+{
+    struct ww_tier *tier = tiers.lookup(&number);
+    if (!tier)
+        return 0;
+    if (tier->spent_ns > tier->limit_ns) {
+        __sync_fetch_and_add(&tier->left_out, 1);
+        return 0;
+    }
+    __sync_fetch_and_add(&tier->spent_ns, tier->cost_ns);
+    return 1;
+}
+
+/* Counts what is only looked at. */
+static inline void spend_bare(u32 number)
+{
+    struct ww_tier *tier = tiers.lookup(&number);
+    if (tier)
+        __sync_fetch_and_add(&tier->spent_ns, tier->bare_ns);
+}
 
 struct ww_arguments {
     u64 cookie;

@@ -1,5 +1,7 @@
 /* Threads of the target: made runnable, on and off a CPU, sent signals, gone.
  *
+ * What the switches of threads may cost is limited, as are system calls: tracer/budget.py.
+ *
  * All are raw tracepoints. A perf-type program is skipped while another one runs on that CPU, and
  * while anybody reads a BPF map by system call (bpf_disable_instrumentation): wake-ups would be
  * missing. Where pid and tgid lie in task_struct comes from the kernel's BTF.
@@ -22,15 +24,9 @@ static inline u32 target_tid(u64 task)
 static inline u64 kernel_stack(void *ctx)
 {
     u32 zero = 0;
-    struct ww_tier *walks = tiers.lookup(&zero);
     struct ww_text *text = cpu_text.lookup(&zero);
-    if (!walks || !text)
+    if (!text || !may_spend(WW_WALKS_TIER))
         return 0;
-    if (walks->spent_ns > walks->limit_ns) {
-        __sync_fetch_and_add(&walks->left_out, 1);
-        return 0;
-    }
-    __sync_fetch_and_add(&walks->spent_ns, walks->cost_ns);
     int bytes = bpf_get_stack(ctx, text->data, WW_TEXT_BYTES, 0);
     return bytes > 0 ? send_text(text, WW_KERNEL_STACK, bytes) : 0;
 }
@@ -38,7 +34,7 @@ static inline u64 kernel_stack(void *ctx)
 int on_sched_waking(struct bpf_raw_tracepoint_args *ctx)
 {
     u32 tid = target_tid(ctx->args[0]);
-    if (!tid)
+    if (!tid || !may_spend(WW_THREADS_TIER))
         return 0;
     u64 stack = kernel_stack(ctx);
     struct ww_thread_waking *e = thread_record(WW_THREAD_WAKING, tid, bpf_ktime_get_ns());
@@ -64,10 +60,25 @@ int on_sched_switch(struct bpf_raw_tracepoint_args *ctx)
 {
     u32 previous = target_tid(ctx->args[1]), next = target_tid(ctx->args[2]);
     u64 state = (u8)ctx->args[0] ? 0 : (u32)ctx->args[3];
-    if (previous)
+    if (previous && may_spend(WW_THREADS_TIER))
         thread_event(WW_THREAD_OFF, previous, state);
-    if (next)
+    if (next && may_spend(WW_THREADS_TIER))
         thread_event(WW_THREAD_ON, next, 0);
+    return 0;
+}
+
+/* (task *parent, task *child): a new thread, before it runs. A new process isn't the target. */
+int on_sched_process_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+    u32 tid = target_tid(ctx->args[1]), zero = 0;
+    struct ww_thread *fresh = fresh_thread.lookup(&zero);
+    if (!tid || !fresh)
+        return 0;
+    if (threads.update(&tid, fresh))
+        lose(WW_THREAD_START, 1);
+    struct ww_thread_start *e = thread_record(WW_THREAD_START, tid, bpf_ktime_get_ns());
+    if (e)
+        thread_submit(e);
     return 0;
 }
 

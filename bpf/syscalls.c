@@ -13,10 +13,12 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
     if (bpf_get_current_pid_tgid() >> 32 != WW_TGID)
         return 0;
     u64 number = ctx->args[1];
-    if (!is_wanted(number))
+    if (!is_wanted(number)) {
+        spend_bare(WW_CALLS_TIER);
         return 0;
+    }
     struct ww_thread *thread = this_thread();
-    if (!thread)
+    if (!thread || !may_spend(WW_CALLS_TIER))
         return 0;
     u64 registers = ctx->args[0];
     bpf_probe_read_kernel(&thread->first, 8, (void *)(registers + WW_SYSCALL_FIRST));
@@ -29,20 +31,6 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
     thread->enter_ns = bpf_ktime_get_ns();
     thread->inside = 1;
     return 0;
-}
-
-/* A new thread's first event is its own return from clone. */
-static inline void add_thread(void)
-{
-    u32 tid = (u32)bpf_get_current_pid_tgid(), zero = 0;
-    struct ww_thread *fresh = fresh_thread.lookup(&zero);
-    if (!fresh)
-        return;
-    if (threads.update(&tid, fresh))
-        lose(WW_THREAD_START, 1);
-    struct ww_thread_start *e = thread_record(WW_THREAD_START, tid, bpf_ktime_get_ns());
-    if (e)
-        thread_submit(e);
 }
 
 /* The peer: what connect was given, what accept4 gave back (and is the new descriptor's). */
@@ -72,11 +60,7 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
         return 0;
     s64 result = ctx->args[1];
     struct ww_thread *thread = this_thread();
-    if (!thread) {
-        add_thread();
-        return 0;
-    }
-    if (!thread->inside)
+    if (!thread || !thread->inside)
         return 0;
     thread->inside = 0;
     struct ww_syscall *e =

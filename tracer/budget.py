@@ -1,4 +1,4 @@
-"""How much the probes may cost the target: over it, they are taken off, the last tier first.
+"""How much a recording may cost the target: over it, tiers are taken off in the order of ``tiers``.
 
 Each hit adds its cost to its tier's, in the kernel, which stops a tier's programs at once when that
 has spent what it may (bpf/maps.h). The budget is a share of a CPU that may be saved up for a burst:
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whowoke.analysis.capture.reader import Loss
+from whowoke.tracer import tiers
 from whowoke.tracer.calibrate import TrapCosts
 from whowoke.tracer.engine import Engine
 
@@ -19,11 +20,11 @@ from whowoke.tracer.engine import Engine
 RECORD_NS = 700
 # Seconds of the budget that may be spent at once.
 BURST_S = 10.0
-# Reads and requests, who woke whom, and what says which timer and reconcile it was.
-TIERS = (3, 2, 1)
+# A tier that costs less of the budget is not what is too much.
+CHEAP = 0.1
 
-# The stacks of wakers have a budget of their own beside that of the probes.
-WALKS_TIER, WALKS_SHARE, WALKS_PROGRAM = 0, 0.25, "on_sched_waking"
+# The stacks of wakers have a budget of their own beside that of the rest.
+WALKS_SHARE, WALKS_PROGRAM = 0.25, "on_sched_waking"
 # A walk of ten frames, Linux 6.18.
 WALK_NS = 2500
 
@@ -37,12 +38,16 @@ class Budget:
         self._engine = engine
         self._share = share
         self._traps = traps
-        self._tiers = list(TIERS)
+        self._tiers = list(tiers.ORDER)
         self._burst_ns = int(share * BURST_S * 1e9)
         self._since_ns = self._checked_ns = now_ns
         self._base_ns = self._spent()
         self._limits_ns = self._base_ns
         self._stopped = self._counts()
+        self._left_out = {tier: self._left_out_of(tier) for tier in tiers.TRACEPOINTS}
+        for tier, kind in tiers.TRACEPOINTS.items():
+            engine.tiers["cost_ns"][tier] = kind.cost_ns
+            engine.tiers["bare_ns"][tier] = kind.bare_ns
         self._priced = 0
         self._run_cost_ns: RunCost = lambda _: None
         self.price(self._run_cost_ns)
@@ -68,7 +73,7 @@ class Budget:
         """Take off what cost too much; says as losses what that is, and what hits were stopped.
 
         That is the first tier without which the rest keeps within the budget, else as many as it
-        takes, in their order.
+        takes, in their order; not those that cost next to nothing.
         """
         if self._priced < len(self._engine.plan.sites):
             self.price(self._run_cost_ns)
@@ -89,13 +94,13 @@ class Budget:
         return losses
 
     def _spent(self) -> dict[int, int]:
-        return {tier: int(self._engine.tiers["spent_ns"][tier]) for tier in TIERS}
+        return {tier: int(self._engine.tiers["spent_ns"][tier]) for tier in tiers.ORDER}
 
     def _set_limits(self, debt_ns: int) -> None:
         """A tier may spend what is left of the burst; one that is being taken off nothing."""
         left_ns = max(0, self._burst_ns - debt_ns)
         spent_ns = self._spent()
-        self._limits_ns = {t: spent_ns[t] + left_ns if t in self._tiers else 0 for t in TIERS}
+        self._limits_ns = {t: spent_ns[t] + left_ns if t in self._tiers else 0 for t in tiers.ORDER}
         for tier, limit_ns in self._limits_ns.items():
             self._engine.tiers["limit_ns"][tier] = limit_ns
 
@@ -111,15 +116,24 @@ class Budget:
         for index in np.flatnonzero(new):
             program = self._engine.plan.sites[index].probe.program
             programs[program] = programs.get(program, 0) + int(new[index])
+        for tier, kind in tiers.TRACEPOINTS.items():
+            before, self._left_out[tier] = self._left_out[tier], self._left_out_of(tier)
+            if self._left_out[tier] > before:
+                programs[kind.programs[0]] = self._left_out[tier] - before
         return [
             Loss(now_ns, f"over budget: {name} stopped", count, self._checked_ns)
             for name, count in programs.items()
         ]
 
-    def _take_off(self, tiers: list[int], now_ns: int) -> list[Loss]:
-        self._tiers = [tier for tier in self._tiers if tier not in tiers]
+    def _left_out_of(self, tier: int) -> int:
+        return int(self._engine.tiers["left_out"][tier])
+
+    def _take_off(self, gone: list[int], now_ns: int) -> list[Loss]:
+        self._tiers = [tier for tier in self._tiers if tier not in gone]
         sites = self._engine.plan.sites
-        programs = {planned.probe.program for planned in sites if planned.probe.tier in tiers}
+        programs = {planned.probe.program for planned in sites if planned.probe.tier in gone}
+        for tier in tiers.TRACEPOINTS.keys() & gone:
+            programs.update(tiers.TRACEPOINTS[tier].programs)
         removed = [program for program in self._engine.attached if program in programs]
         if removed:
             self._engine.take_off(removed)
@@ -127,14 +141,14 @@ class Budget:
 
 
 class Walks:
-    """What the stacks of wakers may cost, a quarter of the probes' ``share`` of one CPU.
+    """What the stacks of wakers may cost, a quarter of the rest's ``share`` of one CPU.
 
     Over it the kernel side takes none until more is earned: all wake-ups of threads are recorded,
-    but not in what context they were made. Saved up is as much as for the probes.
+    but not in what context they were made. Saved up is as much as for the rest.
     """
 
     def __init__(self, engine: Engine, share: float, now_ns: int) -> None:
-        self._tier = engine.tiers[WALKS_TIER : WALKS_TIER + 1]
+        self._tier = engine.tiers[tiers.WALKS : tiers.WALKS + 1]
         self._share = share * WALKS_SHARE
         self._burst_ns = int(self._share * BURST_S * 1e9)
         self._filled_ns = now_ns
@@ -167,9 +181,13 @@ class Walks:
 
 def _over(window_ns: dict[int, int], earned_ns: float) -> list[int]:
     """The tiers to take off; ``window_ns`` is in their order."""
-    total_ns = sum(window_ns.values())
+    left_ns = sum(window_ns.values())
     for tier, cost_ns in window_ns.items():
-        if total_ns - cost_ns <= earned_ns:
+        if left_ns - cost_ns <= earned_ns:
             return [tier]
-    costs = list(window_ns.items())
-    return [t for n, (t, _) in enumerate(costs) if sum(c for _, c in costs[n:]) > earned_ns]
+    gone = []
+    for tier, cost_ns in window_ns.items():
+        if left_ns > earned_ns and cost_ns > CHEAP * earned_ns:
+            gone.append(tier)
+            left_ns -= cost_ns
+    return gone

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from whowoke import bpf
 from whowoke.analysis.errors import UnsupportedError, WhowokeError
+from whowoke.tracer import tiers
 from whowoke.tracer.apart import in_child
 from whowoke.tracer.btf import field_offsets
 from whowoke.tracer.compiled import PARAMETER_BASE, Compiled
@@ -29,12 +30,11 @@ RING_PAGES = {"threads": 1024, "go": 1024, "texts": 512}
 # For tests: pages of each ring, so that records find no room.
 RING_PAGES_VARIABLE = "WHOWOKE_RING_PAGES"
 LOST_KINDS = 64
-# One more than the highest tier of probes.toml.
-TIERS = 4
 
 # Raw tracepoints, attached in this order: new threads are noticed before the known ones are added.
 TRACEPOINTS = {
     "sched_process_exit": "on_sched_process_exit",
+    "sched_process_fork": "on_sched_process_fork",
     "sys_exit": "on_sys_exit",
     "sys_enter": "on_sys_enter",
     "sched_switch": "on_sched_switch",
@@ -85,7 +85,10 @@ def macros(plan: Plan) -> dict[str, str]:
     limits = {
         "WW_PARAMETER_BASE": f"{PARAMETER_BASE:#x}ULL",
         "WW_MAX_SITES": str(MAX_SITES),
-        "WW_TIERS": str(TIERS),
+        "WW_TIERS": str(tiers.COUNT),
+        "WW_WALKS_TIER": str(tiers.WALKS),
+        "WW_THREADS_TIER": str(tiers.THREADS),
+        "WW_CALLS_TIER": str(tiers.CALLS),
         "WW_MAX_THREADS": str(MAX_THREADS),
         "WW_MAX_ITEMS": "8",
         "WW_SYSCALLS": f"({wanted})",

@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from whowoke.analysis.capture import schema
 from whowoke.analysis.errors import WhowokeError
-from whowoke.tracer import kernel, uprobes
+from whowoke.tracer import kernel, tiers, uprobes
 from whowoke.tracer.compiled import Compiled
-from whowoke.tracer.compiling import LOST_KINDS, TIERS, TRACEPOINTS, parameters, ring_pages
+from whowoke.tracer.compiling import LOST_KINDS, TRACEPOINTS, parameters, ring_pages
 from whowoke.tracer.plan import MAX_SITES, Plan
 from whowoke.tracer.ring import Ring
 from whowoke.tracer.target import Target
@@ -20,8 +20,8 @@ LOADERS = 2
 # struct ww_site and struct ww_tier of bpf/maps.h.
 SITE_DTYPE = np.dtype([("hits", "<u8"), ("stopped", "<u8"), ("cost_ns", "<u4"), ("tier", "<u4")])
 TIER_DTYPE = np.dtype(
-    [(name, "<u8") for name in ("spent_ns", "limit_ns", "cost_ns", "left_out")]
-    + [("pad", "<u8", 4)]
+    [(name, "<u8") for name in ("spent_ns", "limit_ns", "cost_ns", "bare_ns", "left_out")]
+    + [("pad", "<u8", 3)]
 )
 NO_LIMIT_NS = 1 << 62
 
@@ -59,7 +59,7 @@ class Engine:
             self.rings[name] = Ring(self._maps[f"{name}_ring"], pages[name] * PAGE, dtype)
         self._lost = kernel.map_rows(self._maps["lost"], "<u8", LOST_KINDS)
         self.sites = kernel.map_rows(self._maps["sites"], SITE_DTYPE, MAX_SITES)
-        self.tiers = kernel.map_rows(self._maps["tiers"], TIER_DTYPE, TIERS)
+        self.tiers = kernel.map_rows(self._maps["tiers"], TIER_DTYPE, tiers.COUNT)
         self.tiers["limit_ns"] = NO_LIMIT_NS
 
     def _load_programs(self, compiled: Compiled) -> None:

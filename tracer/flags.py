@@ -15,7 +15,7 @@ Length = Annotated[
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where the capture goes.")
 ]
-Budget = Annotated[str, typer.Option(metavar="SHARE", help="What probes may cost, of one CPU.")]
+Budget = Annotated[str, typer.Option(metavar="SHARE", help="What it may cost, of one CPU.")]
 ReadyFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Made once all probes are attached.")
 ]

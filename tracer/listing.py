@@ -11,7 +11,7 @@ from whowoke.tracer.program import Program
 from whowoke.tracer.versions import read_table
 
 KERNEL = "threads and system calls: of every program"
-TIERS = "Over the budget tier 3 goes first, then 2, then 1; what the kernel tells stays."
+TIERS = "Over the budget system calls go first, then switches of threads, then tier 3, 2 and 1."
 
 
 @cache

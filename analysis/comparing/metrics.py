@@ -53,9 +53,13 @@ def _counted(name: str) -> Callable[[Analysis, Facts], float | None]:
     return lambda analysis, facts: _hourly(facts[name], analysis)
 
 
+def _thread_wakeups(analysis: Analysis, facts: Facts) -> float | None:
+    return _hourly(facts["thread_wakeups"], analysis) if analysis.sees_threads else None
+
+
 def _process_wakeups(analysis: Analysis, _: Facts) -> float | None:
     spans = analysis.spans
-    if not len(spans):
+    if not analysis.sees_threads:
         return None
     inside = analysis.window.holds(spans["start_ns"])
     return _hourly(int(spans["idle_before_ns"].notna()[inside].sum()), analysis)
@@ -74,7 +78,7 @@ def _api_requests(analysis: Analysis, facts: Facts) -> float | None:
 
 
 def _cpu(analysis: Analysis, _: Facts) -> float | None:
-    if not len(analysis.spans):
+    if not analysis.sees_threads:
         return None
     window, threads = analysis.window, analysis.threads
     first, last = threads.cpu_until(np.array([window.start_ns, window.end_ns]))
@@ -95,7 +99,7 @@ METRICS = (
     Metric("process_wakeups", "ended an idle time", "1/h",
            "idle times of the process that ended", _process_wakeups),
     Metric("thread_wakeups", "thread wake-ups", "1/h",
-           "threads made runnable", _counted("thread_wakeups")),
+           "threads made runnable", _thread_wakeups),
     Metric("reconciles", "reconciles", "1/h", "reconciles", _counted("reconciles")),
     Metric("redundant", "redundant ones", "1/h",
            "reconciles that changed nothing that they could know", _redundant),

@@ -21,7 +21,7 @@ from whowoke.analysis.rules.frames import (
     plain_name,
     probe_sites,
 )
-from whowoke.analysis.rules.lookup import codes
+from whowoke.analysis.rules.lookup import MISSING, codes
 from whowoke.analysis.waking.peers import Peers
 
 # Wake-ups that agree in these, come from the same line and fall under the same rule.
@@ -68,11 +68,12 @@ def tickers(wakeups: pd.DataFrame) -> frozenset[int]:
 
 
 def _inbound(wakeups: pd.DataFrame, peers: Peers) -> Rows:
-    """Wake-ups of connections that somebody else opened."""
-    found = np.zeros(len(wakeups), bool)
+    """1 for wake-ups of connections that somebody else opened, 0 for others, -1: not known."""
+    found = np.zeros(len(wakeups), np.int64)
     rows = np.flatnonzero((wakeups["kind"] == "descriptor").to_numpy(bool))
     fds, times = (wakeups[name].to_numpy()[rows].tolist() for name in ("fd", "ts_ns"))
-    found[rows] = [peers.is_inbound(fd, ts) for fd, ts in zip(fds, times, strict=True)]
+    known = (peers.is_inbound(fd, ts) for fd, ts in zip(fds, times, strict=True))
+    found[rows] = [MISSING if inbound is None else inbound for inbound in known]
     return found
 
 
@@ -121,8 +122,9 @@ class Sightings:
         index = self._class_of[number]
         found = self._classes[index]
         if found is None:
-            ticker, inbound = bool(self._tickers[number]), bool(self._inbound[number])
-            found = self._classes[index] = self._classify(self.rows[number], ticker, inbound)
+            ticker, inbound = bool(self._tickers[number]), self._inbound.item(number)
+            known = None if inbound == MISSING else bool(inbound)
+            found = self._classes[index] = self._classify(self.rows[number], ticker, known)
         return found
 
     def of_cause(self, origin: str, cause: str) -> list[int]:
@@ -134,7 +136,7 @@ class Sightings:
         found: list[int] = np.flatnonzero(wanted[np.array(self._class_of, np.int64)]).tolist()
         return found
 
-    def _classify(self, row: Row, ticker: bool, inbound: bool) -> tuple[Rule | None, Place]:
+    def _classify(self, row: Row, ticker: bool, inbound: bool | None) -> tuple[Rule | None, Place]:
         code = self._code
         fire = Fire(
             kind=row["kind"],

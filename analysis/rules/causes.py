@@ -69,7 +69,10 @@ class Shared:
 
 
 class Fire(NamedTuple):
-    """What the kernel side saw of one wake-up, as far as the rules look at it."""
+    """What the kernel side saw of one wake-up, as far as the rules look at it.
+
+    ``inbound`` is None where it isn't known.
+    """
 
     kind: str
     callback: str
@@ -78,7 +81,7 @@ class Fire(NamedTuple):
     armed: Stack
     period_ns: int
     ticker: bool
-    inbound: bool = False
+    inbound: bool | None = False
 
 
 @dataclass(frozen=True)
@@ -148,8 +151,10 @@ class Rules:
         return any(matches_any(self.lists, frame.function) for frame in stack)
 
     def first(self, fire: Fire, code: Code) -> Rule | None:
-        """The first rule that fits."""
-        return next((rule for rule in self.rules if rule.fits(fire, code)), None)
+        """The first rule that fits; None where it isn't known whether one before it does."""
+        maybe = fire._replace(inbound=True) if fire.inbound is None else fire
+        found = next((rule for rule in self.rules if rule.fits(maybe, code)), None)
+        return found if found and found.fits(fire, code) else None
 
     def event(self, name: str) -> Rule:
         """The rule for something that the queue's records say."""

@@ -138,7 +138,8 @@ class _Walk:
         fd, mode = self._fd.item(wakeup), self._mode.item(wakeup)
         if wait in ("own_answer", "answer") or mode == WRITE:
             return True
-        if wait or self._peers.is_inbound(fd, ts):
+        # Not known is not an answer either: the wake-up's own cause isn't known then.
+        if wait or self._peers.is_inbound(fd, ts) is not False:
             return False
         cause = self._current.get(woken)
         if cause is not None and self._descriptor[cause] and self._fd.item(cause) == fd:

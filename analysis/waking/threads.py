@@ -10,6 +10,7 @@ from whowoke.analysis.capture.chunks import stored_dtype
 from whowoke.analysis.capture.schema import RECORD_BY_NAME
 from whowoke.analysis.rules.frames import CaptureLike, Rows
 from whowoke.analysis.tables.nullable import nullable
+from whowoke.analysis.waking.lossy import OVER_BUDGET, lossy_spans
 
 IDLE_NS = 20_000_000
 MAX_NS = 1 << 62
@@ -24,6 +25,10 @@ KINDS = {
     "thread_exit": EXIT,
 }
 
+SWITCHES = ("sched_switch", "sched_waking")
+# What else is recorded of every process that does something.
+OTHERS = ("timer_fire", "netpoll_ready")
+
 WAKING_ROWS = np.zeros(0, stored_dtype(RECORD_BY_NAME["thread_waking"]))
 
 
@@ -33,7 +38,7 @@ class Threads:
 
     ``active`` says whether the thread runs or could run after the event. ``on_tid``, ``on_start``
     and ``on_end`` are its stays on a CPU, by thread and time. ``wakings`` are the records of
-    threads that were made runnable, in the order of time.
+    threads that were made runnable, in the order of time. From ``end_ns`` on nothing is known.
     """
 
     ts: Rows
@@ -49,9 +54,10 @@ class Threads:
         self.on_tid, self.on_start, self.on_end = self._stays()
 
     def _stays(self) -> tuple[Rows, Rows, Rows]:
-        # A new thread is first seen on a CPU.
         on = np.isin(self.kind, (ON, START))
         relevant = on | np.isin(self.kind, (OFF, EXIT, KNOWN))
+        # A new thread waits for a CPU at first, if its switch wasn't lost.
+        relevant[:-1] &= (self.kind[:-1] != START) | (self.kind[1:] != ON) | ~_same_next(self.tid)
         on, ts, tid = on[relevant], self.ts[relevant], self.tid[relevant]
         known = self.kind[relevant] == KNOWN
         first, last = edges(tid)
@@ -82,6 +88,12 @@ def edges(tid: Rows) -> tuple[Rows, Rows]:
         return np.zeros(0, bool), np.zeros(0, bool)
     change = tid[1:] != tid[:-1]
     return np.r_[True, change], np.r_[change, True]
+
+
+def _same_next(tid: Rows) -> Rows:
+    """For each row but the last whether the next one is of the same thread."""
+    same: Rows = tid[1:] == tid[:-1]
+    return same
 
 
 def _shifted(flags: Rows) -> Rows:
@@ -120,9 +132,12 @@ def threads_of(
         kind.append(np.full(len(known), KNOWN))
         slept.append(kind[-1] == KNOWN)
     columns = [np.concatenate(column) for column in (ts, tid, kind, slept)]
+    until_ns = seen_until(capture)
+    columns = [column[columns[0] <= until_ns] for column in columns]
     order = np.lexsort((columns[2], columns[0], columns[1]))
     all_ts, all_tid, all_kind, all_slept = (column[order] for column in columns)
     wakings = np.concatenate([WAKING_ROWS, *found["thread_waking"]], dtype=WAKING_ROWS.dtype)
+    wakings = wakings[wakings["ts_ns"] <= until_ns]
     first, last = (int(all_ts.min()), int(all_ts.max())) if len(all_ts) else (0, 0)
     return Threads(
         ts=all_ts,
@@ -131,7 +146,7 @@ def threads_of(
         active=all_slept == 0,
         wakings=wakings[np.argsort(wakings["ts_ns"], kind="stable")],
         start_ns=_number(capture, "start_ns", first),
-        end_ns=_number(capture, "end_ns", last),
+        end_ns=min(_number(capture, "end_ns", last), until_ns),
         sysmon=_number(capture, "sysmon_tid", 0),
     )
 
@@ -141,13 +156,28 @@ def load_threads(capture: CaptureLike) -> Threads:
     return threads_of(capture, capture.parts(*KINDS))
 
 
+def seen_until(capture: CaptureLike) -> int:
+    """When switches of threads cost too much and were stopped; ``MAX_NS`` if they were not.
+
+    Whether a thread slept isn't known from then on, also where some were recorded again.
+    """
+    spans = lossy_spans(
+        capture.losses,
+        lambda kind: kind.startswith(OVER_BUDGET) and any(name in kind for name in SWITCHES),
+    )
+    return min((start for start, _ in spans), default=MAX_NS)
+
+
 def recorded(capture: CaptureLike) -> tuple[int, int]:
-    """Begin and end of the recording; of its thread records where it doesn't tell."""
+    """Begin and end of the recording; of its records where it doesn't tell."""
     start_ns, end_ns = _number(capture, "start_ns", -1), _number(capture, "end_ns", -1)
     if start_ns >= 0 and end_ns >= 0:
         return start_ns, end_ns
     threads = load_threads(capture)
-    return threads.start_ns, threads.end_ns
+    if end_ns < 0:
+        others = (capture.records(name)["ts_ns"].max(initial=0) for name in OTHERS)
+        end_ns = max(threads.end_ns, *map(int, others))
+    return threads.start_ns, end_ns
 
 
 def _number(capture: CaptureLike, name: str, default: int) -> int:
@@ -181,14 +211,26 @@ def episodes(starts: Rows, ends: Rows, cpu: Rows) -> pd.DataFrame:
     return pd.DataFrame({"start_ns": starts, "end_ns": ends, "idle_before_ns": idle, "cpu_ns": cpu})
 
 
+def ran_before(threads: Threads) -> Rows:
+    """Whether each row is of a thread that could run before it, if it is the thread's first.
+
+    In older captures a new thread's start was recorded when it came back from its creation, behind
+    its first switch.
+    """
+    switched = np.isin(threads.kind, (OFF, ON, EXIT))
+    new = switched & (threads.kind == ON)
+    new[:-1] &= (threads.kind[1:] == START) & _same_next(threads.tid)
+    new[-1:] = False
+    before: Rows = switched & ~new
+    return before
+
+
 def active_times(threads: Threads, keep: Rows) -> tuple[Rows, Rows]:
     """When threads began to run or could run, and when they went to sleep; ``keep`` says whose."""
-    ts, tid, active, kind = (
-        column[keep] for column in (threads.ts, threads.tid, threads.active, threads.kind)
-    )
+    ts, tid, active = (column[keep] for column in (threads.ts, threads.tid, threads.active))
     first, last = edges(tid)
     # Only who could run before is switched; waking comes to one that could not.
-    before = np.where(first, np.isin(kind, (OFF, ON, EXIT)), _shifted(active))
+    before = np.where(first, ran_before(threads)[keep], _shifted(active))
     begins, stops = active & ~before, before & ~active
     start = np.r_[ts[begins], np.full(int((first & before).sum()), threads.start_ns)]
     end = np.r_[ts[stops], np.full(int((active & last).sum()), threads.end_ns)]

@@ -10,14 +10,12 @@ import numpy as np
 
 from whowoke.analysis.rules.frames import CaptureLike, Rows
 from whowoke.analysis.waking.threads import (
-    EXIT,
     IDLE_NS,
     KINDS,
-    OFF,
-    ON,
     Threads,
     active_times,
     edges,
+    ran_before,
     threads_of,
 )
 
@@ -70,7 +68,7 @@ def _window(threads: Threads, cut_ns: int, until_ns: int | None) -> Threads:
 def _checked(threads: Threads, cut_ns: int) -> Threads:
     """A thread whose first record is a switch was awake in all windows before."""
     first, _ = edges(threads.tid)
-    if cut_ns >= 0 and np.any(first & np.isin(threads.kind, (OFF, ON, EXIT))):
+    if cut_ns >= 0 and np.any(first & ran_before(threads)):
         raise WholeNeededError
     return threads
 

@@ -3,14 +3,21 @@
 import re
 import subprocess
 import time
+from pathlib import Path
 from statistics import median
 
+import pytest
+
 from tests import fixtures
+from tests.bench.targets import loops
 from tests.system.conftest import Recorder
+from whowoke.tracer import tiers
 
 SETTLE_S = 4.0
 # 1 % of a CPU may be saved up for 10 s: 100 ms, at no less than 0.5 µs a hit.
 MAX_RECORDED = 200_000
+MAX_SPENT_NS = 100_000_000
+SECOND_NS = 1_000_000_000
 
 
 def test_the_worst_case_is_over_after_the_budget_is_spent(record: Recorder) -> None:
@@ -51,3 +58,36 @@ def test_the_worst_case_is_over_after_the_budget_is_spent(record: Recorder) -> N
     assert re.search(
         r"not seen: [\w, ]*goroutine_ready[\w, ]* from [\d.]+ m?s on: over the budget", text
     )
+
+
+@pytest.mark.parametrize(
+    ("what", "calls", "tier", "kinds"),
+    [
+        ("write", 1500, tiers.CALLS, ("syscall",)),
+        ("pipe", 150, tiers.THREADS, ("thread_waking", "thread_on", "thread_off")),
+    ],
+)
+def test_calls_and_switches_are_limited_as_well(
+    what: str, calls: int, tier: int, kinds: tuple[str, ...], tmp_path: Path, record: Recorder
+) -> None:
+    with loops(tmp_path, what, calls, "10ms") as program:
+        alone = median(ns for _, ns in program.bursts(1))
+        with record(program.pid) as recording:
+            recorded = median(ns for _, ns in program.bursts(2))
+            end_ns = time.monotonic_ns()
+    capture, expected = recording.capture, tiers.TRACEPOINTS[tier]
+    told = capture.losses.groupby("kind")["count"].sum()
+    for program_name in expected.programs:
+        assert told[f"over budget: {program_name} taken off"] == 1, told
+    records = sum(len(capture.records(kind)) for kind in kinds)
+    assert records > 1000
+    assert records * expected.cost_ns < 2 * MAX_SPENT_NS
+    # The probes stay on, and what they say is recorded to the end.
+    fires = capture.records("timer_fire")["ts_ns"]
+    assert (fires > end_ns - SECOND_NS).sum() > 50
+    assert not [kind for kind in told.index if kind.startswith("over budget: on_timer")]
+    assert recorded < 3 * alone, "not a benchmark"
+    if tier == tiers.THREADS:
+        woke = recording.tables["wakeups"].set_index("ts_ns")["woke_process"]
+        assert woke[woke.index > end_ns - SECOND_NS].isna().all()
+        assert recording.tables["ideals"]["asleep_ns"].isna().all()

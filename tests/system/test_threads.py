@@ -1,12 +1,15 @@
 """Thread wake-ups against an independent count: bpftrace on the same tracepoint."""
 
 import re
+import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests import fixtures
 from tests.bpftrace import bpftrace
 from tests.system.conftest import Recorder
+from whowoke.analysis.capture.reader import Capture
 
 PROGRAM = """
 tracepoint:sched:sched_waking /args->pid >= {low} && args->pid <= {high}/ {{
@@ -37,6 +40,25 @@ def test_thread_wakeups_equal_bpftraces(tmp_path: Path, record: Recorder) -> Non
     ours = ours[(ours.ts_ns >= start_ns) & (ours.ts_ns < end_ns)]
     assert len(theirs) > 200
     assert ours.groupby("tid").size().to_dict() == _by_tid(theirs)
+
+
+def test_new_threads_are_noticed_before_they_run(tmp_path: Path, whowoke: Sequence[str]) -> None:
+    path = tmp_path / "new.whowoke"
+    program = [fixtures.program_path("loops"), "-what=pipe", "-calls=1", "-every=20ms"]
+    with subprocess.Popen(
+        [*whowoke, "record", "-d", "3s", "-o", path, "--", *program], stdin=subprocess.PIPE
+    ) as process:
+        assert process.wait(60) == 0
+    capture = Capture.open(path).processes[0]
+    starts = capture.records("thread_start")
+    started = dict(zip(starts["tid"].tolist(), starts["ts_ns"].tolist(), strict=True))
+    # The scheduler's records don't need to know a thread.
+    on = capture.records("thread_on")
+    assert len(started) >= 3
+    assert set(on["tid"].tolist()) == {*started, *capture.metadata["threads"]}
+    for tid, start_ns in started.items():
+        assert start_ns < on["ts_ns"][on["tid"] == tid].min()
+    assert set(started) & set(capture.records("syscall")["tid"].tolist())
 
 
 def _threads(pid: int) -> set[int]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from whowoke.tracer import tiers
 from whowoke.tracer.budget import BURST_S, RECORD_NS, WALK_NS, WALKS_SHARE, Budget, Walks
 from whowoke.tracer.calibrate import TrapCosts
 from whowoke.tracer.engine import SITE_DTYPE, TIER_DTYPE
@@ -19,17 +20,31 @@ TRAPS = TrapCosts(emulated_ns=800, stepped_ns=10_000, measured=True)
 
 
 class FakeEngine:
-    """One site a tier; ``hit`` does what the kernel side does at so many hits."""
+    """One site a tier; ``hit`` does what the kernel side does at so many hits.
+
+    ``pass_by`` does it for a tier of tracepoints.
+    """
 
     def __init__(self) -> None:
-        self.attached = ["reads", "links", "timers"]
+        self.probes = ["reads", "links", "timers"]
+        self.tracepoints = [p for kind in tiers.TRACEPOINTS.values() for p in kind.programs]
         self.is_taking_off = False
         self.sites = np.zeros(8, SITE_DTYPE)
-        self.tiers = np.zeros(4, TIER_DTYPE)
+        self.tiers = np.zeros(tiers.COUNT, TIER_DTYPE)
         self.plan = SimpleNamespace(sites=[self.site(tier) for tier in (3, 2, 1)])
 
+    @property
+    def attached(self) -> list[str]:
+        return [*self.probes, *self.tracepoints]
+
+    def has(self, tier: int) -> bool:
+        """Whether its programs are on."""
+        if tier in tiers.TRACEPOINTS:
+            return not set(tiers.TRACEPOINTS[tier].programs).isdisjoint(self.tracepoints)
+        return ["timers", "links", "reads"][tier - 1] in self.probes
+
     def site(self, tier: int, kind: str = "push", extra_ns: int = 0) -> Any:
-        probe = SimpleNamespace(tier=tier, program=self.attached[3 - tier], extra_ns=extra_ns)
+        probe = SimpleNamespace(tier=tier, program=self.probes[3 - tier], extra_ns=extra_ns)
         return SimpleNamespace(probe=probe, site=SimpleNamespace(kind=kind))
 
     def hit(self, index: int, hits: int) -> int:
@@ -42,12 +57,24 @@ class FakeEngine:
         site["stopped"] += hits - recorded
         return recorded
 
+    def pass_by(self, number: int, times: int) -> int:
+        """The records that were made."""
+        tier, recorded = self.tiers[number], 0
+        for _ in range(times):
+            if tier["spent_ns"] > tier["limit_ns"]:
+                tier["left_out"] += 1
+            else:
+                tier["spent_ns"] += tier["cost_ns"]
+                recorded += 1
+        return recorded
+
     def spend(self, costs_ns: tuple[int, ...]) -> None:
         for tier, cost_ns in zip((3, 2, 1), costs_ns, strict=True):
             self.tiers["spent_ns"][tier] += cost_ns
 
     def take_off(self, programs: list[str]) -> None:
-        self.attached = [program for program in self.attached if program not in programs]
+        self.probes = [program for program in self.probes if program not in programs]
+        self.tracepoints = [program for program in self.tracepoints if program not in programs]
 
 
 def budget_of(engine: FakeEngine) -> Budget:
@@ -64,6 +91,7 @@ def budget_of(engine: FakeEngine) -> Budget:
         ((1, 1, 120), ["reads", "links"]),
         ((90, 90, 1), ["timers"]),
         ((90, 90, 90), []),
+        ((0.5, 90, 90), ["reads"]),
     ],
 )
 def test_what_costs_too_much_is_taken_off(costs_ms: tuple[int, ...], left: list[str]) -> None:
@@ -71,7 +99,7 @@ def test_what_costs_too_much_is_taken_off(costs_ms: tuple[int, ...], left: list[
     budget = budget_of(engine)
     engine.spend(tuple(cost * 1_000_000 for cost in costs_ms))
     losses = budget.check(SECOND)
-    assert engine.attached == left
+    assert engine.probes == left
     assert [loss.kind.endswith("taken off") for loss in losses] == [True] * (3 - len(left))
     assert budget.check(2 * SECOND) == []
 
@@ -84,7 +112,7 @@ def test_a_little_too_much_for_long_is_taken_off_too() -> None:
         if budget.check(second * SECOND):
             break
     assert second == BURST_S
-    assert engine.attached == ["links", "timers"]
+    assert engine.probes == ["links", "timers"]
 
 
 def test_what_is_within_the_budget_stays_for_ever() -> None:
@@ -110,13 +138,54 @@ def test_a_burst_is_recorded_and_a_runaway_stopped_at_once() -> None:
     assert [loss.count for loss in budget.check(SECOND // 5)] == [10]
 
 
+@pytest.mark.parametrize(
+    ("tier", "first"), [(tiers.CALLS, "on_sys_enter"), (tiers.THREADS, "on_sched_switch")]
+)
+def test_calls_and_switches_have_a_limit_too(tier: int, first: str) -> None:
+    engine = FakeEngine()
+    budget = budget_of(engine)
+    allowed = BURST_NS // tiers.TRACEPOINTS[tier].cost_ns + 1
+    assert engine.pass_by(tier, allowed + 1000) == allowed
+    told = {loss.kind: loss.count for loss in budget.check(SECOND // 10)}
+    gone = tiers.TRACEPOINTS[tier].programs
+    expected = {f"over budget: {name} taken off": 1 for name in gone}
+    assert told == {f"over budget: {first} stopped": 1000} | expected
+    assert engine.probes == ["reads", "links", "timers"]
+    assert len(engine.tracepoints) == 2
+    assert engine.pass_by(tier, 10) == 0
+    assert [loss.count for loss in budget.check(SECOND // 5)] == [10]
+
+
+@pytest.mark.parametrize(
+    ("shares", "gone"),
+    [
+        ((0.3, 0.3, 0.3), ()),
+        ((1.5, 0.1, 0.8), (tiers.CALLS,)),
+        ((0.2, 0.0, 1.5), (3,)),
+        ((0.8, 0.8, 0.8), (tiers.CALLS, tiers.THREADS)),
+        ((0.05, 1.2, 1.2), (tiers.THREADS, 3)),
+    ],
+)
+def test_calls_and_switches_go_before_what_says_more(
+    shares: tuple[float, ...], gone: tuple[int, ...]
+) -> None:
+    engine = FakeEngine()
+    budget = budget_of(engine)
+    for second in range(1, 100):
+        for tier, share in zip((tiers.CALLS, tiers.THREADS, 3), shares, strict=True):
+            if engine.has(tier):
+                engine.tiers["spent_ns"][tier] += int(share * EARNED_NS)
+        budget.check(second * SECOND)
+    assert [tier for tier in tiers.ORDER if not engine.has(tier)] == list(gone)
+
+
 def test_while_probes_come_off_no_more_are_taken_off() -> None:
     engine = FakeEngine()
     budget = budget_of(engine)
     engine.is_taking_off = True
     engine.spend((2 * BURST_NS, 0, 0))
     assert budget.check(SECOND) == []
-    assert engine.attached == ["reads", "links", "timers"]
+    assert engine.probes == ["reads", "links", "timers"]
 
 
 def test_a_recorder_that_slept_takes_nothing_off_for_it() -> None:
@@ -148,7 +217,7 @@ def test_a_site_that_was_added_meanwhile_counts() -> None:
     assert engine.sites["cost_ns"][3] == 1_000
     engine.hit(3, BURST_NS // 1_000 + 10)
     budget.check(2 * SECOND)
-    assert engine.attached == ["reads", "links"]
+    assert engine.probes == ["reads", "links"]
 
 
 def walks_of(engine: FakeEngine) -> Walks:

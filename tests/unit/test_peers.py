@@ -106,6 +106,37 @@ def test_a_descriptor_has_the_peer_of_its_time():
     assert wakeups(c)["peer"].tolist() == ["a:1", "b:2"]
 
 
+TAKEN_OFF = "over budget: on_sys_enter taken off"
+
+
+@pytest.mark.parametrize("number", [42, 288])
+@pytest.mark.parametrize("kind", [TAKEN_OFF, "syscall", "skipped on_sys_exit"])
+def test_where_calls_were_lost_a_descriptor_may_be_another_connection(number, kind):
+    c = Synthetic()
+    c.peer(5, "10.0.0.9:5432", number=number)
+    c.at(1).descriptor(70, IN_OWN_READ)
+    c.lost.append((c.at(3000).now, kind, 1))
+    c.at(3001).fire(70, IN_POLLER)
+    c.at(3002).descriptor(70, IN_OWN_READ)
+    c.at(3003).descriptor(50, IN_READ_LOOP)
+    frame = wakeups(c)
+    assert frame["cause"].tolist()[0] == ("network.response" if number == 42 else "http.other")
+    # By its stack a goroutine of a client: that needs no peer.
+    assert frame["cause"].tolist()[2:] == ["unknown", "transport.other"]
+    assert frame["peer"].fillna("").tolist() == ["10.0.0.9:5432", "", "", ""]
+
+
+def test_what_is_seen_after_a_loss_is_known_again():
+    c = Synthetic()
+    c.lost.append((c.at(3000).now, "syscall", 1))
+    c.at(3001).peer(5, "10.0.0.9:5432", number=288)
+    c.at(3002).descriptor(70, IN_OWN_READ)
+    c.lost.append((c.at(9000).now, TAKEN_OFF, 1))
+    c.at(9001).peer(5, "10.0.0.9:5432", number=288)
+    c.at(9002).descriptor(70, IN_OWN_READ)
+    assert wakeups(c)["cause"].tolist() == ["http.other", "unknown"]
+
+
 def test_an_answer_has_its_peer():
     c = Synthetic()
     c.peer(5, "10.0.0.1:443")

@@ -201,3 +201,38 @@ def test_a_new_thread_is_first_seen_on_a_cpu():
     assert frame[["start_ns", "end_ns", "cpu_ns"]].values.tolist() == [
         [10 * MS, 13 * MS, 3 * MS],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("start_first", [True, False])
+def test_a_new_thread_was_not_awake_before(start_first):
+    c = Synthetic()
+    c.at(10).on(1)
+    c.at(11).off(1)
+    # Before and after its first switch: as it is recorded now, and as it was.
+    if start_first:
+        c.at(99).record("thread_start", tid=8)
+    c.at(100).on(8)
+    if not start_first:
+        c.at(101).record("thread_start", tid=8)
+    c.at(103).off(8)
+    frame = analyse(c)["episodes"]
+    assert frame["start_ns"].tolist() == [0, 99 * MS if start_first else 100 * MS]
+    assert frame["cpu_ns"].tolist()[1] == 3 * MS
+
+
+@pytest.mark.parametrize("kind", ["sched_switch stopped", "sched_switch taken off"])
+def test_when_switches_cost_too_much_nothing_is_known_of_sleep(kind):
+    c = Synthetic()
+    for ms in (50, 90, 3000):
+        c.at(ms).waking(1)
+        c.at(ms + 1).on(1)
+        c.fire(7, IN_POLLER, tid=1)
+        c.at(ms + 2).off(1)
+    c.lost.append((2000 * MS, f"over budget: on_{kind}", 1))
+    c.metadata |= {"start_ns": 0, "end_ns": 4000 * MS}
+    found = analyse(c)
+    assert found["thread_wakeups"]["ts_ns"].tolist() == [50 * MS, 90 * MS]
+    assert found["episodes"]["start_ns"].tolist() == [50 * MS, 90 * MS]
+    woke = found["wakeups"]["woke_process"]
+    assert woke.isna().tolist() == [False, False, True]
+    assert found["ideals"]["asleep_ns"].isna().all()

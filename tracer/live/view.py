@@ -103,7 +103,8 @@ class View:
 
 def last_part(analysis: Analysis, window_ns: int) -> Limits:
     """The limits that leave the last ``window_ns`` of a recording."""
-    recorded_ns = analysis.threads.end_ns - analysis.threads.start_ns
+    start_ns, end_ns = analysis.recorded
+    recorded_ns = end_ns - start_ns
     if recorded_ns <= window_ns:
         return EVERYTHING
     return Limits(start=Moment(recorded_ns - window_ns, is_realtime=False))

@@ -4,10 +4,13 @@
 //
 //	reset    one call of runtime.(*timer).modify; the timer never fires
 //	getppid  a system call that tells nothing
+//	write    a system call of the file sort
+//	pipe     two threads wake each other: four system calls, and each thread sleeps and wakes
 //	mixed    one call of runtime.(*timer).modify and one system call of the file sort
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -21,7 +24,7 @@ import (
 )
 
 func main() {
-	what := flag.String("what", "reset", "reset, getppid or mixed")
+	what := flag.String("what", "reset", "reset, getppid, write, pipe or mixed")
 	calls := flag.Int("calls", 1000, "calls in a burst")
 	every := flag.Duration("every", 50*time.Millisecond, "from burst to burst")
 	flag.Parse()
@@ -59,18 +62,46 @@ func callOf(what string) func() {
 		return reset
 	case "getppid":
 		return func() { syscall.Getppid() }
+	case "write":
+		return write()
+	case "pipe":
+		return echo()
 	case "mixed":
-		null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-		if err != nil {
-			panic(err)
-		}
-		fd, byte1 := int(null.Fd()), []byte{0}
+		call := write()
 		return func() {
 			reset()
-			_, _ = unix.Write(fd, byte1)
+			call()
 		}
 	}
 	panic("what? " + what)
+}
+
+func write() func() {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		panic(err)
+	}
+	fd, byte1 := int(null.Fd()), []byte{0}
+	return func() { _, _ = unix.Write(fd, byte1) }
+}
+
+func echo() func() {
+	var there, back [2]int
+	if err := errors.Join(unix.Pipe(there[:]), unix.Pipe(back[:])); err != nil {
+		panic(err)
+	}
+	go func() {
+		runtime.LockOSThread()
+		for byte1 := []byte{0}; ; {
+			_, _ = unix.Read(there[0], byte1)
+			_, _ = unix.Write(back[1], byte1)
+		}
+	}()
+	byte1 := []byte{0}
+	return func() {
+		_, _ = unix.Write(there[1], byte1)
+		_, _ = unix.Read(back[0], byte1)
+	}
 }
 
 func monotonic() int64 {

@@ -1,0 +1,27 @@
+"""What is taken off when a recording costs too much: which programs together, and in which order.
+
+Probes of tiers 1 to 3 are those of ``probes.toml``. What is recorded without a probe has a tier as
+well: a busy program makes many system calls and switches, and they tell least of what it does.
+"""
+
+from typing import NamedTuple
+
+WALKS, THREADS, CALLS = 0, 4, 5
+COUNT = 6
+# Calls and switches, reads and requests, who woke whom, and what says which timer and reconcile.
+ORDER = (CALLS, THREADS, 3, 2, 1)
+
+
+class Tracepoints(NamedTuple):
+    """``cost_ns`` is what a record costs the target, ``bare_ns`` what is only looked at."""
+
+    programs: tuple[str, ...]
+    cost_ns: int
+    bare_ns: int
+
+
+# A call passes both of its programs.
+TRACEPOINTS = {
+    CALLS: Tracepoints(("on_sys_enter", "on_sys_exit"), 700, 250),
+    THREADS: Tracepoints(("on_sched_switch", "on_sched_waking"), 450, 0),
+}
