@@ -69,6 +69,11 @@ class Budget:
         """What all hits have cost the target so far."""
         return sum(self._spent().values())
 
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether everything is off."""
+        return not self._tiers and not self._engine.is_taking_off
+
     def check(self, now_ns: int) -> list[Loss]:
         """Take off what cost too much; says as losses what that is, and what hits were stopped.
 

@@ -81,6 +81,11 @@ class Drain:
         """Whether what is asked about came back often enough, a moment ago."""
         return self._periods is not None and self._periods.is_over(time.monotonic_ns())
 
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether nothing is recorded any more, because all of it cost too much."""
+        return self._budget.is_exceeded
+
     def _drain(self) -> None:
         rings = self._engine.rings
         batches = [(name, rings[name].drain()) for name in ("threads", "go")]

@@ -10,6 +10,10 @@ from whowoke.tracer.finding.selection import Selection
 
 DEFAULT_BUDGET = 0.01
 
+Ended = Literal[
+    "duration", "interrupted", "target exited", "target replaced", "periods", "over budget"
+]
+
 
 @dataclass(frozen=True, slots=True)
 class RecordOptions:
@@ -71,9 +75,7 @@ class RecordSummary:
     records: int
     lost: int
     size: int
-    ended: Literal["duration", "interrupted", "target exited", "target replaced", "periods"] = (
-        "duration"
-    )
+    ended: Ended = "duration"
     notes: list[str] = field(default_factory=list)
     timing_ns: dict[str, int] = field(default_factory=dict)
     processes: int = 1

@@ -17,9 +17,9 @@ from whowoke.tracer.finding.choosing import choose
 from whowoke.tracer.finding.search import Search
 from whowoke.tracer.follow import Followed
 from whowoke.tracer.launch import Launched
-from whowoke.tracer.options import RecordOptions, RecordSummary, default_output
+from whowoke.tracer.options import Ended, RecordOptions, RecordSummary, default_output
 from whowoke.tracer.program import Program
-from whowoke.tracer.recorded import Ended, Terms, note_hidden
+from whowoke.tracer.recorded import Terms, note_hidden
 from whowoke.tracer.session import Say, Session
 from whowoke.tracer.suspends import Suspends
 from whowoke.tracer.target import Target

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from whowoke.analysis.capture.reader import Loss, PartWriter
 from whowoke.analysis.durations import format_duration
@@ -19,7 +18,7 @@ from whowoke.tracer.engine import Engine
 from whowoke.tracer.finding.names import Identity
 from whowoke.tracer.follow import clock_reading, identity
 from whowoke.tracer.informers import read_informers
-from whowoke.tracer.options import RecordOptions
+from whowoke.tracer.options import Ended, RecordOptions
 from whowoke.tracer.periods import Periods
 from whowoke.tracer.program import Program
 from whowoke.tracer.sockets import open_sockets
@@ -28,7 +27,6 @@ from whowoke.tracer.symbols import kernel_symbols_are_hidden
 from whowoke.tracer.timing import Timing
 from whowoke.tracer.versions import versions_of
 
-Ended = Literal["duration", "interrupted", "target exited", "target replaced", "periods"]
 HIDDEN = "the kernel hides its functions (no CAP_SYSLOG): what woke threads isn't known"
 
 
@@ -108,13 +106,15 @@ class Recorded:
     def attach(self, terms: Terms) -> None:
         """Put the probes on; from now on it is recorded."""
         self._terms = terms
+        # What is attached has its limits from the first hit on.
+        limits = self._limits(terms)
         try:
             with terms.timing.step("attach"):
                 self._engine.attach()
         finally:
             self.start_ns = self.seen_ns = time.monotonic_ns()
             self._writer.metadata({"start_ns": self.start_ns})
-            self._drain = self._new_drain(terms)
+            self._drain = self._new_drain(terms, limits)
         self._writer.metadata({"sysmon_tid": self._opened.sysmon_tid()})
         if self.follows:
             self._tell_gap(self.follows)
@@ -123,13 +123,15 @@ class Recorded:
         """Write into its part of the capture."""
         self._writer.metadata(values)
 
-    def _new_drain(self, terms: Terms) -> Drain:
+    def _limits(self, terms: Terms) -> tuple[Budget, Walks]:
+        engine, share, now_ns = self._engine, terms.options.budget, time.monotonic_ns()
+        return Budget(engine, share, terms.traps, now_ns), Walks(engine, share, now_ns)
+
+    def _new_drain(self, terms: Terms, limits: tuple[Budget, Walks]) -> Drain:
         engine, options = self._engine, terms.options
-        budget = Budget(engine, options.budget, terms.traps, self.start_ns)
         periods = Periods(options.periods, options.period_ns) if options.periods else None
         statistics = Statistics(engine.programs, terms.enable)
-        walks = Walks(engine, options.budget, self.start_ns)
-        watched = (budget, walks, statistics, terms.timing, periods)
+        watched = (*limits, statistics, terms.timing, periods)
         return Drain(engine, self._opened, self._writer, *watched)
 
     def _tell_gap(self, before: "Recorded") -> None:
@@ -151,10 +153,12 @@ class Recorded:
         return self.how_it_ended() if alive else "target exited"
 
     def how_it_ended(self) -> Ended | None:
-        """None while it runs the program that is recorded."""
+        """None while it runs the program that is recorded, and something of it is."""
         if not self.target.is_alive():
             return "target exited"
-        return "target replaced" if self.target.has_become_another() else None
+        if self.target.has_become_another():
+            return "target replaced"
+        return "over budget" if self._drain and self._drain.is_over_budget else None
 
     def finish(self, ended: Ended) -> None:
         """Detach, write what belongs to the end, and give up what is open."""

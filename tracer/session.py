@@ -10,14 +10,16 @@ from whowoke.analysis.errors import WhowokeError
 from whowoke.tracer.calibrate import calibrated
 from whowoke.tracer.finding.search import Found, Search
 from whowoke.tracer.finding.selection import Likeness, Selection
+from whowoke.tracer.options import Ended
 from whowoke.tracer.program import Program
-from whowoke.tracer.recorded import Ended, Recorded, Terms, note_hidden
+from whowoke.tracer.recorded import Recorded, Terms, note_hidden
 from whowoke.tracer.target import Target
 
 # How often /proc is looked through for a process that follows, and for one more beside others.
 WAITING_INTERVAL_S = 0.2
 GROWING_INTERVAL_S = 1.0
 MAX_TOLD = 20
+MORE_BUDGET = "for a longer recording give more, as --budget 10%"
 
 Say = Callable[[str], None]
 
@@ -111,7 +113,7 @@ class Session:
         if self._follows and self._is_due():
             for found in self._search.newcomers(self._known()):
                 self._add(found)
-        return any(one.is_running for one in self.recorded) or self._follows
+        return any(one.is_running for one in self.recorded) or self._waits
 
     def finish(self, ended: Ended) -> None:
         """Detach from all that still run."""
@@ -154,13 +156,19 @@ class Session:
     def _follows(self) -> bool:
         return self._options.follows and len(self.recorded) < MAX_PARTS
 
+    @property
+    def _waits(self) -> bool:
+        """Whether somebody may come whose place is free."""
+        return self._follows and bool(self._left() or self._grows)
+
     def _known(self) -> set[tuple[int, int]]:
         return self._passed_over | {(o.target.pid, o.target.start_ticks) for o in self.recorded}
 
     def _left(self) -> list[Recorded]:
         """Those that ended and whose place nobody took."""
+        gone = [one for one in self.recorded if one.ended not in (None, "over budget")]
         followed = [one.follows for one in self.recorded]
-        return [one for one in self.recorded if one.ended and one not in followed]
+        return [one for one in gone if one not in followed]
 
     def _is_due(self) -> bool:
         now_s = time.monotonic()
@@ -206,6 +214,9 @@ class Session:
             self._told.append(f"{name} came and wasn't recorded: {err}")
 
     def _tell_exit(self, one: Recorded, ended: Ended) -> None:
+        if ended == "over budget":
+            self._told.append(f"{one.name}: all probes were over the budget: {MORE_BUDGET}")
+            return
         what = "became another program" if ended == "target replaced" else "exited"
         if self._follows:
             self._say(f"{one.name} {what}; the one that follows will be recorded")

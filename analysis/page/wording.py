@@ -8,6 +8,7 @@ from whowoke.analysis.page.build import Page
 from whowoke.analysis.rules.causes import BEFORE
 from whowoke.analysis.rules.frames import sites_of
 from whowoke.analysis.telling import answers, findings, outlook, summary
+from whowoke.analysis.telling.cost import losses_told
 from whowoke.analysis.telling.words import Row, cause_name, listed, many, place, rhythm, unwrap
 
 LABELS = ("Why", "Needed?", "Instead")
@@ -96,7 +97,7 @@ def _notes(page: Page) -> Iterator[str]:
     """What to know before any conclusion."""
     facts = page.facts
     if facts["lost"]:
-        kinds = listed([f"{count:,} {kind}" for kind, count in facts["losses"].items()])
+        kinds = losses_told(facts["losses"])
         yield f"Records were lost ({kinds}): counts are lower bounds, gaps may be too long."
     if facts["lost_outside"]:
         yield f"{facts['lost_outside']:,} records were lost outside of the time that is shown."

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from whowoke.analysis.durations import format_duration
 from whowoke.analysis.rules.causes import BEFORE
 from whowoke.analysis.telling import findings, outlook
+from whowoke.analysis.telling.cost import losses_told
 from whowoke.analysis.telling.gaps import asleep_told, gaps_told
 from whowoke.analysis.telling.words import WIDTH, Row, cause_name, listed, many, place, rhythm, wrap
 
@@ -63,8 +64,9 @@ def _head(data: Row) -> list[str]:
     wakeups, lost, target = data["wakeups"], data["lost"], data["target"]
     first = f"{many(wakeups, 'wake-up')}, {lost:,} lost"
     if lost:
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in data["losses"].items())
-        first += f" ({kinds}): counts are lower bounds, {gaps_told(data['gaps'])}"
+        first += (
+            f" ({losses_told(data['losses'])}): counts are lower bounds, {gaps_told(data['gaps'])}"
+        )
     if data["lost_outside"]:
         first += f" (and {data['lost_outside']:,} outside of this time)"
     share = data["unknown"] / wakeups if wakeups else 0

@@ -1,13 +1,17 @@
 """What a recording cost, and what it therefore did without."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from whowoke.analysis.durations import format_duration
 from whowoke.analysis.rules.frames import CaptureLike
+from whowoke.analysis.telling.words import many
+from whowoke.analysis.waking.lossy import OVER_BUDGET, STOPPED
 
 TAKEN_OFF = re.compile(r"over budget: (?:on_)?(\w+) taken off")
+# So many with this one are all that tells why it wakes.
+MANY, FIRES = 12, "timer_fire"
 
 
 def taken_off(capture: CaptureLike) -> list[str]:
@@ -19,9 +23,27 @@ def taken_off(capture: CaptureLike) -> list[str]:
             found.setdefault(ts_ns, []).append(match[1])
     start_ns = start_ns if isinstance(start_ns, int) else min(found, default=0)
     return [
-        f"{', '.join(names)} from {format_duration(max(ts_ns - start_ns, 0))} on: over the budget"
+        f"{_told(names)} from {format_duration(max(ts_ns - start_ns, 0))} on: over the budget"
         for ts_ns, names in found.items()
     ]
+
+
+def _told(names: list[str]) -> str:
+    return "nearly all" if len(names) > MANY and FIRES in names else ", ".join(names)
+
+
+def losses_told(losses: Mapping[str, int]) -> str:
+    """How many of what kind were lost; what was over the budget in one number."""
+    stopped, off, told = 0, 0, []
+    for kind, count in losses.items():
+        if kind.startswith(OVER_BUDGET) and kind.endswith(STOPPED):
+            stopped += count
+        elif kind.startswith(OVER_BUDGET):
+            off += count
+        else:
+            told.append(f"{count:,} {kind}")
+    told += [f"{stopped:,} stopped over the budget"] if stopped else []
+    return ", ".join([*told, f"{many(off, 'program')} taken off"] if off else told)
 
 
 def stacks_left_out(capture: CaptureLike) -> list[str]:

@@ -13,8 +13,10 @@ from whowoke.analysis.telling.verdict import Facts
 from whowoke.analysis.telling.words import Row, many, rhythm, wrap
 from whowoke.analysis.window import EVERYTHING, Limits
 
-ENDED = {"target exited": "exited", "target replaced": "became another program"} | dict.fromkeys(
-    ("interrupted", "duration", "periods"), "to the end"
+ENDED = (
+    {"target exited": "exited", "target replaced": "became another program"}
+    | dict.fromkeys(("interrupted", "duration", "periods"), "to the end")
+    | {"over budget": "over the budget"}
 )
 
 

@@ -26,8 +26,8 @@ KINDS = {
 }
 
 SWITCHES = ("sched_switch", "sched_waking")
-# What else is recorded of every process that does something.
-OTHERS = ("timer_fire", "netpoll_ready")
+# What wakes a process, recorded of every one that does something.
+WAKE_UPS = ("timer_fire", "netpoll_ready")
 
 WAKING_ROWS = np.zeros(0, stored_dtype(RECORD_BY_NAME["thread_waking"]))
 
@@ -168,15 +168,25 @@ def seen_until(capture: CaptureLike) -> int:
     return min((start for start, _ in spans), default=MAX_NS)
 
 
+def causes_until(capture: CaptureLike) -> int:
+    """When what tells wake-ups cost too much and was taken off; ``MAX_NS`` if it was not."""
+    gone = [f"{OVER_BUDGET}: on_{name} taken off" for name in WAKE_UPS]
+    losses = capture.losses
+    times: list[int] = losses.loc[losses["kind"].isin(gone), "ts_ns"].tolist()
+    return min(times, default=MAX_NS)
+
+
 def recorded(capture: CaptureLike) -> tuple[int, int]:
-    """Begin and end of the recording; of its records where it doesn't tell."""
+    """Begin and end of what was recorded of wake-ups; of the records where it isn't told."""
     start_ns, end_ns = _number(capture, "start_ns", -1), _number(capture, "end_ns", -1)
+    if end_ns >= 0:
+        end_ns = min(end_ns, causes_until(capture))
     if start_ns >= 0 and end_ns >= 0:
         return start_ns, end_ns
     threads = load_threads(capture)
     if end_ns < 0:
-        others = (capture.records(name)["ts_ns"].max(initial=0) for name in OTHERS)
-        end_ns = max(threads.end_ns, *map(int, others))
+        others = (capture.records(name)["ts_ns"].max(initial=0) for name in WAKE_UPS)
+        end_ns = min(max(threads.end_ns, *map(int, others)), causes_until(capture))
     return threads.start_ns, end_ns
 
 

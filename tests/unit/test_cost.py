@@ -27,7 +27,22 @@ def test_probes_that_were_taken_off_are_told_with_their_time() -> None:
     ]
     text = told.text()
     assert "not seen: goroutine_ready from 600 ms on: over the budget" in text
-    assert "4,096 over budget: on_goroutine_ready stopped" in " ".join(text.split())
+    head = " ".join(text.split())
+    assert "4,099 lost (4,096 stopped over the budget, 3 programs taken off)" in head
+
+
+def test_once_nearly_all_is_off_the_time_ends_that_is_counted() -> None:
+    c = Synthetic()
+    for ms in (100, 200, 1500):
+        c.at(ms).fire(7, ("time.Sleep", "main.loop"))
+    c.metadata |= {"start_ns": 0, "end_ns": 4000 * MS}
+    names = [f"over budget: on_x{n} taken off" for n in range(20)]
+    names.append("over budget: on_timer_fire taken off")
+    c.lost = [(1000 * MS, name, 1) for name in names]
+    told = explain(c, None)
+    assert told.json()["missing"] == ["nearly all from 1 s on: over the budget"]
+    assert told.json()["duration_ns"] == 1000 * MS
+    assert "(21 programs taken off)" in " ".join(told.text().split())
 
 
 def test_info_says_what_the_programs_cost() -> None:

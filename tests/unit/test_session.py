@@ -75,6 +75,7 @@ class Drain:
     def __init__(self, *_):
         self.pause_s = 0.1
         self.records, self.lost, self.controllers, self.readers = 0, 0, set(), set()
+        self.is_over_budget = False
 
     def step(self):
         self.records += 10
@@ -158,6 +159,16 @@ def test_the_next_of_the_same_pod_takes_its_place(world, begin):
     assert "op (7) exited" in said[0]
     assert said[1].startswith("recording op (8), ")
     assert (running.lost, running.records) == (1, 10 + 10)
+
+
+def test_once_all_is_over_the_budget_nothing_is_waited_for(world, begin):
+    running, _, end = begin(BY_POD, 7)
+    assert running.step()
+    running.recorded[0]._drain.is_over_budget = True
+    assert not running.step()
+    assert running.last_end == "over budget"
+    assert "all probes were over the budget" in running.notes[-1]
+    end()
 
 
 def test_only_one_takes_the_place_of_one(world, begin):
