@@ -71,8 +71,8 @@ class Budget:
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether everything is off."""
-        return not self._tiers and not self._engine.is_taking_off
+        """Whether that is off without which the rest tells nothing."""
+        return tiers.ORDER[-1] not in self._tiers and not self._engine.is_taking_off
 
     def check(self, now_ns: int) -> list[Loss]:
         """Take off what cost too much; says as losses what that is, and what hits were stopped.

@@ -83,7 +83,7 @@ class Drain:
 
     @property
     def is_over_budget(self) -> bool:
-        """Whether nothing is recorded any more, because all of it cost too much."""
+        """Whether wake-ups aren't recorded any more, because that cost too much."""
         return self._budget.is_exceeded
 
     def _drain(self) -> None:

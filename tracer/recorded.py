@@ -153,7 +153,7 @@ class Recorded:
         return self.how_it_ended() if alive else "target exited"
 
     def how_it_ended(self) -> Ended | None:
-        """None while it runs the program that is recorded, and something of it is."""
+        """None while it runs the program that is recorded, and its wake-ups are."""
         if not self.target.is_alive():
             return "target exited"
         if self.target.has_become_another():

@@ -215,7 +215,9 @@ class Session:
 
     def _tell_exit(self, one: Recorded, ended: Ended) -> None:
         if ended == "over budget":
-            self._told.append(f"{one.name}: all probes were over the budget: {MORE_BUDGET}")
+            self._told.append(
+                f"{one.name}: its timers and reconciles cost more than the budget: {MORE_BUDGET}"
+            )
             return
         what = "became another program" if ended == "target replaced" else "exited"
         if self._follows:

@@ -16,7 +16,7 @@ def described(summary: RecordSummary) -> list[str]:
         "target exited": ", the target exited",
         "target replaced": ", the target became another program (exec)",
         "periods": ", it came back often enough",
-        "over budget": ", until all probes were over the budget",
+        "over budget": ", until it was over the budget",
     }
     lasted = format_duration(summary.duration_ns)
     who = f"{summary.name} ({summary.pid})"

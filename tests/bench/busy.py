@@ -24,6 +24,7 @@ def measure(stage: Stage) -> list[Row]:
     first: list[Sample] = []
     later: list[Sample] = []
     taken_off: set[str] = set()
+    ended: set[str] = set()
     with operator("loaded", stage.cluster, "bench-busy", "--workers=2", period=PERIOD) as target:
         for _ in range(stage.rounds(ROUNDS)):
             alone.append(window(target.pid, SECONDS, target.work))
@@ -32,6 +33,7 @@ def measure(stage: Stage) -> list[Row]:
                 later.append(window(target.pid, SECONDS, target.work))
             kinds = [str(kind) for kind in running.capture.losses.kind]
             taken_off |= {kind for kind in kinds if kind.endswith("taken off")}
+            ended.add(str(running.capture.metadata.get("ended")))
         alone.append(window(target.pid, SECONDS, target.work))
     rates, first_rates, later_rates = ([s.rate for s in found] for found in (alone, first, later))
     cpus, later_cpus = [s.cpu_us for s in alone], [s.cpu_us for s in later]
@@ -52,5 +54,5 @@ def measure(stage: Stage) -> list[Row]:
     if Spread.of(rates).median < LEAST_PER_S:
         slow = f"the machine makes less than {LEAST_PER_S} reconciles a second now"
         return [*rows, keyed("busy_loss_pct", None, note=slow)]
-    note = f"after the first {FIRST_S:g} s"
+    note = f"after the first {FIRST_S:g} s; the recordings ended by {', '.join(sorted(ended))}"
     return [*rows, keyed("busy_loss_pct", Spread.of(losses_pct(rates, later_rates)), note=note)]

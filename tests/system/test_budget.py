@@ -3,6 +3,7 @@
 import re
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -11,6 +12,8 @@ import pytest
 from tests import fixtures
 from tests.bench.targets import loops
 from tests.system.conftest import Recorder
+from whowoke.analysis.capture.reader import Capture
+from whowoke.analysis.model import Analysis
 from whowoke.tracer import tiers
 
 SETTLE_S = 4.0
@@ -91,3 +94,25 @@ def test_calls_and_switches_are_limited_as_well(
         woke = recording.tables["wakeups"].set_index("ts_ns")["woke_process"]
         assert woke[woke.index > end_ns - SECOND_NS].isna().all()
         assert recording.tables["ideals"]["asleep_ns"].isna().all()
+
+
+def test_a_recording_ends_when_timers_cost_too_much(tmp_path: Path, whowoke: Sequence[str]) -> None:
+    path = tmp_path / "busy.whowoke"
+    with loops(tmp_path, "reset", 300, "10ms") as program:
+        done = subprocess.run(
+            [*whowoke, "record", "-p", str(program.pid), "-d", "60s", "-o", path],
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=True,
+        )
+        assert program.bursts(0.5), "it goes on"
+    assert "timers and reconciles cost more than the budget: for a longer recording" in done.stderr
+    assert "until it was over the budget" in done.stderr
+    (capture,) = Capture.open(path).processes
+    assert capture.metadata["ended"] == "over budget"
+    arms = capture.records("timer_arm")["ts_ns"]
+    assert len(arms) > 1000
+    # Counted is the time in which they were recorded.
+    counted_ns = Analysis(capture).duration_ns
+    assert abs(counted_ns - (int(arms.max()) - capture.metadata["start_ns"])) < SECOND_NS

@@ -179,6 +179,18 @@ def test_calls_and_switches_go_before_what_says_more(
     assert [tier for tier in tiers.ORDER if not engine.has(tier)] == list(gone)
 
 
+@pytest.mark.parametrize(("costs_ms", "exceeded"), [((1, 120, 1), False), ((1, 1, 120), True)])
+def test_without_timers_there_is_nothing_to_tell(costs_ms: tuple[int, ...], exceeded: bool) -> None:
+    engine = FakeEngine()
+    budget = budget_of(engine)
+    engine.spend(tuple(cost * 1_000_000 for cost in costs_ms))
+    budget.check(SECOND)
+    engine.is_taking_off = True
+    assert not budget.is_exceeded, "they still come off"
+    engine.is_taking_off = False
+    assert budget.is_exceeded == exceeded
+
+
 def test_while_probes_come_off_no_more_are_taken_off() -> None:
     engine = FakeEngine()
     budget = budget_of(engine)

@@ -167,7 +167,7 @@ def test_once_all_is_over_the_budget_nothing_is_waited_for(world, begin):
     running.recorded[0]._drain.is_over_budget = True
     assert not running.step()
     assert running.last_end == "over budget"
-    assert "all probes were over the budget" in running.notes[-1]
+    assert "more than the budget: for a longer recording" in running.notes[-1]
     end()
 
 
