@@ -8,7 +8,7 @@ import pandas as pd
 
 from whowoke.analysis.origins.sightings import Sightings, declared
 from whowoke.analysis.queueing.delays import Delays
-from whowoke.analysis.queueing.queues import Add, Reconcile
+from whowoke.analysis.queueing.queues import Add, Ready, Reconcile
 from whowoke.analysis.queueing.reconciles import Operations
 from whowoke.analysis.queueing.served import Served
 from whowoke.analysis.queueing.watches import Watches
@@ -91,10 +91,31 @@ class Attribution:
     def _answered(self, number: int) -> list[int | None]:
         """Whose requests a wake-up answers; the end of a request alone, if it is not a watch's."""
         answered = self.chains.answers.get(number, [])
+        if None in answered and (asked := self._asked_in_reconciles(number)):
+            return [*(wakeup for wakeup in answered if wakeup is not None), *asked]
         if answered or self.watches.streams(number):
             return answered
         ended = self.chains.ended.get(number, [])
         return [wakeup for wakeup in ended if wakeup is not None]
+
+    def _asked_in_reconciles(self, number: int) -> list[int]:
+        """The wake-ups behind the reconciles that an answer lets go on.
+
+        A worker that always finds a next item isn't woken: why it works is known by its item alone.
+        """
+        ts_ns, found = self.sightings.rows[number]["ts_ns"], []
+        for goid in self.chains.askers.get(number, []):
+            reconcile = self.operations.running(goid, ts_ns)
+            for add in reconcile.triggers() if reconcile else ():
+                by = self._released.get(id(add), add)
+                found.append(self.chains.cause(by.goid, by.ts_ns))
+        return list(dict.fromkeys(n for n in found if n is not None and n < number))
+
+    @cached_property
+    def _released(self) -> dict[int, Ready]:
+        """What made each delayed add ready, by the add's identity."""
+        queues = self.operations.queues
+        return {id(add): r for r in (*queues.dues, *queues.readies) for add in r.delayed}
 
     def _decide(self, number: int, seen: Seen) -> None:
         by = seen.rule.decided_by if seen.rule else ""

@@ -1,6 +1,6 @@
 """Reconciles, and the queue events around them, put together from the operator's records."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -53,11 +53,21 @@ class Operations:
     resync_types: dict[int, str]
     _ready_times: dict[int, list[int]] = field(default_factory=dict)
     _ready_rows: dict[int, list[Ready]] = field(default_factory=dict)
+    _runs: dict[int, list[Reconcile]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for ready in sorted([*self.queues.readies, *self.queues.dues], key=lambda r: r.ts_ns):
             self._ready_times.setdefault(ready.goid, []).append(ready.ts_ns)
             self._ready_rows.setdefault(ready.goid, []).append(ready)
+        for reconcile in self.reconciles:
+            self._runs.setdefault(reconcile.goid, []).append(reconcile)
+
+    def running(self, goid: int, ts_ns: int) -> Reconcile | None:
+        """The reconcile that a goroutine was at work on at that time."""
+        runs = self._runs.get(goid, [])
+        index = bisect_right(runs, ts_ns, key=lambda run: run.start_ns) - 1
+        run = runs[index] if index >= 0 else None
+        return run if run and (run.end_ns is None or ts_ns <= run.end_ns) else None
 
     def readied_by(self, goid: int, start_ns: int, end_ns: int) -> list[Ready]:
         """Items that a goroutine made ready in that time."""

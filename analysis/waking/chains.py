@@ -40,7 +40,8 @@ class Chains:
     """What each goroutine's cause was at each time. Wake-ups are row numbers, None is unknown.
 
     ``answers`` are the causes of the goroutines that a wake-up brought answers to, ``ended`` of the
-    transport's own ones, whose answers were over. ``history`` has, beside each cause, the goroutine
+    transport's own ones, whose answers were over; ``askers`` are those of them of which no cause
+    is known. ``history`` has, beside each cause, the goroutine
     of the watch stream through which it came (0 for none); ``children`` are the goroutines that
     were created for a wake-up; ``listing`` those of the streams that began with a list.
     """
@@ -49,6 +50,7 @@ class Chains:
     direct: Activations = field(default_factory=Activations)
     answers: dict[int, list[int | None]] = field(default_factory=dict)
     ended: dict[int, list[int | None]] = field(default_factory=dict)
+    askers: dict[int, list[int]] = field(default_factory=dict)
     children: dict[int, list[int]] = field(default_factory=dict)
     listing: set[int] = field(default_factory=set)
     blind: list[tuple[int, int]] = field(default_factory=list)
@@ -125,7 +127,10 @@ class _Walk:
         A forced collection comes here too: its goroutine begins something.
         """
         if self._descriptor[wakeup] and self._answers_itself(ts, wakeup, woken, wait):
-            self.chains.answers.setdefault(wakeup, []).append(self._current.get(woken))
+            answered = self._current.get(woken)
+            self.chains.answers.setdefault(wakeup, []).append(answered)
+            if answered is None:
+                self.chains.askers.setdefault(wakeup, []).append(woken)
         else:
             self._start(ts, woken, wakeup)
 
@@ -177,6 +182,8 @@ class _Walk:
         if answered != cause:
             table = self.chains.ended if wait == "sending" else self.chains.answers
             table.setdefault(cause, []).append(answered)
+            if answered is None:
+                self.chains.askers.setdefault(cause, []).append(woken)
         return True
 
     def new(self, ts: int, goid: int, tid: int, child: int) -> None:

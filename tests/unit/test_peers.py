@@ -11,8 +11,8 @@ from tests.unit.go_stacks import (
     IN_RENEW,
     IN_ROUND_TRIP,
 )
-from tests.unit.scenes import wakeups
-from tests.unit.synthetic import Synthetic
+from tests.unit.scenes import due, wakeups
+from tests.unit.synthetic import WORKER, Synthetic
 from whowoke.analysis.output.outputs import analyse
 
 POLL = "internal/poll.runtime_pollWait"
@@ -145,6 +145,18 @@ def test_an_answer_has_its_peer():
     c.ready(50, 10, IN_ROUND_TRIP)
     row = wakeups(c).iloc[1]
     assert (row["cause"], row["peer"]) == ("leader_election.renew", "10.0.0.1:443")
+
+
+def test_an_answer_to_a_worker_that_never_sleeps_is_known_by_its_reconcile():
+    c = Synthetic()
+    c.at(1).reconcile("a", after_ms=10)
+    due(c, 12.1, "a")
+    c.at(13).reconcile("a", after_ms=10, work_ms=4)
+    c.at(15).descriptor(50, IN_READ_LOOP)
+    c.ready(50, WORKER, IN_ROUND_TRIP)
+    frame = wakeups(c)
+    assert frame["cause"].tolist() == ["requeue.after", "requeue.after"]
+    assert frame["continuation_of"].fillna(0).tolist() == [0, 1]
 
 
 def test_a_ping_and_its_answer():
