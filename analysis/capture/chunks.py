@@ -1,55 +1,49 @@
 """The capture's file format: a header, then chunks of {kind, detail, length, CRC-32, zstd payload}.
 
 Everything read here is untrusted: each size is checked before memory is taken for it, and every
-defect is a ``ChunkError``. Numbers of chunk kinds, column types and encodings are stored: never
-renumber one, a retired one leaves a hole.
+defect is a ``ChunkError``. Numbers of chunk kinds are stored: never renumber one, a retired one
+leaves a hole.
+
+What is gathered is written in one chunk ``BATCH``: of blocks {kind, detail, length} each of which
+has what a chunk of that kind would hold. Headers, names and texts are small so, where a second of
+an idle operator is ten kinds of a few rows.
 
 A recording of several processes has a part for each. A chunk ``PART`` says by its detail which part
-the chunks behind it belong to; those before the first one belong to part 0. A file gets format 2
-with its first such chunk, so that a reader that would mix the parts up refuses it.
+the chunks behind it belong to; those before the first one belong to part 0.
+
+A file of an older format is read: 1 has no parts, 1 and 2 no batches, no dictionary and no constant
+columns (``compression.py``, ``rows.py``).
 """
 
 import json
 import struct
-import threading
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import zstandard
 
-from whowoke.analysis.capture import schema
+from whowoke.analysis.capture.compression import Compressor, decompress
+from whowoke.analysis.capture.rows import ChunkError
 from whowoke.analysis.texts import plain, printable
 
+__all__ = ["ChunkError"]
+
 MAGIC = b"WHOWOKE\0"
-FORMAT_VERSION = 2
-FORMAT_OF_ONE_PART = 1
+FORMAT_VERSION = 3
 MAX_PARTS = 256
 FILE_HEADER = struct.Struct("<8sI")
 CHUNK_HEADER = struct.Struct("<HHIII")
+BLOCK_HEADER = struct.Struct("<HHI")
 MAX_PAYLOAD = 16 << 20
-MAX_COLUMNS, MAX_TEXT, MAX_FRAMES = 64, 1 << 14, 4096
-MAX_I8, MAX_TIME_NS = (1 << 63) - 1, 1 << 62
+MAX_TEXT, MAX_FRAMES = 1 << 14, 4096
+MAX_BLOCKS = 256
+MAX_I8 = (1 << 63) - 1
 
-_OWN = threading.local()
 _CHECKED = struct.Struct("<HHII")
-_ROWS_HEADER = struct.Struct("<II")
-_COLUMN_HEADER = struct.Struct("<BBB")
-_COLUMN_TYPES = {1: "<u2", 2: "<u4", 3: "<u8", 4: "<i8"}
-_COLUMN_DTYPES = {number: np.dtype(name) for number, name in _COLUMN_TYPES.items()}
-_TYPE_NUMBERS = {dtype: number for number, dtype in _COLUMN_TYPES.items()}
-_PLAIN, _DELTA_SHUFFLED, _SHUFFLED = 0, 1, 2
-# Bytes of the same place side by side: measured 2.1 instead of 2.5 bytes a time, 2.3 instead of 2.9
-# a duration, 0.5 instead of 0.8 a tid; addresses and hashes are 5 times smaller without.
-_SHUFFLED_UNITS = ("ns", "tid")
-
-
-class ChunkError(ValueError):
-    """A chunk doesn't hold what it says: damaged, or made to do harm."""
 
 
 class Kind(IntEnum):
@@ -64,6 +58,12 @@ class Kind(IntEnum):
     END = 7
     LOGS = 8
     PART = 9
+    BATCH = 10
+
+
+TEXTS = (Kind.STRINGS, Kind.STACKS, Kind.SYMBOLS)
+# What a batch may have: one chunk of each would do for all else.
+IN_BATCHES = (*TEXTS, Kind.RECORDS)
 
 
 class Frame(NamedTuple):
@@ -97,7 +97,15 @@ class ChunkHeader(NamedTuple):
     crc: int
 
 
-def pack(kind: Kind, detail: int, raw: bytes, compressor: zstandard.ZstdCompressor) -> bytes:
+class Block(NamedTuple):
+    """Part of a batch: ``raw`` is what a chunk of that kind and detail would hold."""
+
+    kind: int
+    detail: int
+    raw: bytes
+
+
+def pack(kind: int, detail: int, raw: bytes, compressor: Compressor) -> bytes:
     """One whole chunk; ValueError where the payload is larger than a reader takes."""
     if len(raw) > MAX_PAYLOAD:
         raise ValueError(f"chunk of {len(raw)} bytes, {MAX_PAYLOAD} are the most")
@@ -109,22 +117,9 @@ def pack(kind: Kind, detail: int, raw: bytes, compressor: zstandard.ZstdCompress
 def unpack(header: ChunkHeader, payload: bytes) -> bytes:
     """The decompressed payload, exactly ``raw_length`` bytes; ChunkError if it isn't that."""
     try:
-        said = zstandard.get_frame_parameters(payload).content_size
-        if said != header.raw_length:
-            raise ChunkError(f"zstd frame of {said} bytes instead of {header.raw_length}")
-        raw = _decompressor().decompress(payload, max_output_size=header.raw_length)
-    except zstandard.ZstdError as err:
+        return decompress(payload, header.raw_length)
+    except (ValueError, zstandard.ZstdError) as err:
         raise ChunkError(str(err)) from None
-    if len(raw) != header.raw_length:
-        raise ChunkError(f"{len(raw)} bytes instead of {header.raw_length}")
-    return raw
-
-
-def _decompressor() -> zstandard.ZstdDecompressor:
-    """One for each thread: making it takes longer than using it."""
-    if not hasattr(_OWN, "decompressor"):
-        _OWN.decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_PAYLOAD)
-    return _OWN.decompressor  # type: ignore[no-any-return]
 
 
 def is_intact(header: ChunkHeader, payload: bytes) -> bool:
@@ -137,52 +132,38 @@ def checksum(kind: int, detail: int, length: int, raw_length: int, payload: byte
     return zlib.crc32(payload, zlib.crc32(_CHECKED.pack(kind, detail, length, raw_length)))
 
 
-def encode_rows(record: schema.Record, parts: list[np.ndarray]) -> bytes:
-    """The rows column by column, ``ts_ns`` as differences."""
-    fields = schema.HEADERS[record.ring] + record.fields
-    out = [_ROWS_HEADER.pack(sum(len(part) for part in parts), len(fields))]
-    for field in fields:
-        column = np.concatenate([part[field.name] for part in parts])
-        encoding = _SHUFFLED if field.unit in _SHUFFLED_UNITS else _PLAIN
-        if field.name == "ts_ns":
-            column, encoding = np.diff(column, prepend=column.dtype.type(0)), _DELTA_SHUFFLED
-        data = column.astype(field.dtype, copy=False)
-        if encoding != _PLAIN:
-            data = data.view(np.uint8).reshape(len(data), -1).T
-        name = field.name.encode()
-        out.append(_COLUMN_HEADER.pack(_TYPE_NUMBERS[field.dtype], encoding, len(name)))
-        out.append(name)
-        out.append(data.tobytes())
-    return b"".join(out)
+def encode_batch(blocks: Iterable[Block]) -> bytes:
+    """Block after block, each behind its kind, detail and length."""
+    return b"".join(
+        BLOCK_HEADER.pack(block.kind, block.detail, len(block.raw)) + block.raw for block in blocks
+    )
 
 
-@cache
-def stored_dtype(record: schema.Record) -> np.dtype[np.void]:
-    """What ``decode_rows`` returns: the record's named fields, without the ring's padding."""
-    fields = schema.HEADERS[record.ring] + record.fields
-    return np.dtype([(field.name, field.dtype) for field in fields])
+def decode_batch(raw: bytes) -> list[Block]:
+    """The blocks of a batch, no more than ``MAX_BLOCKS``."""
+    blocks, position = list[Block](), 0
+    while position < len(raw):
+        if len(blocks) == MAX_BLOCKS:
+            raise ChunkError(f"more than {MAX_BLOCKS} blocks in a batch")
+        blocks.append(block_at(raw, position))
+        position += BLOCK_HEADER.size + len(blocks[-1].raw)
+    return blocks
 
 
-def decode_rows(record: schema.Record, raw: bytes) -> np.ndarray:
-    """Rows with the record's named fields; a field the capture doesn't have yet is 0."""
-    if len(raw) < _ROWS_HEADER.size:
-        raise ChunkError("no row count")
-    count, columns = _ROWS_HEADER.unpack_from(raw)
-    if columns > MAX_COLUMNS or not 0 < count * 8 <= len(raw):
-        raise ChunkError(f"{count} rows of {columns} columns in {len(raw)} bytes")
-    rows = np.zeros(count, stored_dtype(record))
-    names = rows.dtype.names or ()
-    position, has_time = _ROWS_HEADER.size, False
-    for _ in range(columns):
-        name, column, position = _decode_column(raw, position, count)
-        if name in names:
-            has_time |= name == "ts_ns"
-            rows[name] = column
-    if position != len(raw) or not has_time:
-        raise ChunkError("columns don't fill the chunk, or have no time")
-    if rows["ts_ns"].max() > MAX_TIME_NS:
-        raise ChunkError("times that no clock has")
-    return rows
+def block_at(raw: bytes, position: int) -> Block:
+    """The block of a batch that begins there."""
+    start = position + BLOCK_HEADER.size
+    if start > len(raw):
+        raise ChunkError("a block of a batch is cut")
+    kind, detail, length = BLOCK_HEADER.unpack_from(raw, position)
+    if start + length > len(raw) or kind not in IN_BATCHES:
+        raise ChunkError(f"block of kind {kind} and {length} bytes in a batch")
+    return Block(kind, detail, raw[start : start + length])
+
+
+def blocks_of(kind: int, detail: int, raw: bytes) -> list[Block]:
+    """What a chunk holds: a batch its blocks, any other itself."""
+    return decode_batch(raw) if kind == Kind.BATCH else [Block(kind, detail, raw)]
 
 
 def encode_object(value: Mapping[str, Any]) -> bytes:
@@ -275,29 +256,6 @@ def decode_losses(raw: bytes) -> list[Loss]:
         since = _index(row[3]) if len(row) == 4 else None
         out.append(Loss(_index(row[0]), _text(row[1]), _index(row[2]), since))
     return out
-
-
-def _decode_column(raw: bytes, position: int, count: int) -> tuple[str, np.ndarray, int]:
-    if position + _COLUMN_HEADER.size > len(raw):
-        raise ChunkError("a column is missing")
-    number, encoding, name_length = _COLUMN_HEADER.unpack_from(raw, position)
-    if number not in _COLUMN_TYPES or encoding > _SHUFFLED:
-        raise ChunkError(f"column of type {number}, encoding {encoding}")
-    position += _COLUMN_HEADER.size
-    name = raw[position : position + name_length].decode("ascii", "replace")
-    position += name_length
-    dtype = _COLUMN_DTYPES[number]
-    end = position + count * dtype.itemsize
-    if end > len(raw):
-        raise ChunkError(f"column {name!r} is cut")
-    if encoding == _PLAIN:
-        column = np.frombuffer(raw, dtype, count, position)
-    else:
-        data = np.frombuffer(raw, np.uint8, end - position, position)
-        column = np.frombuffer(data.reshape(dtype.itemsize, count).T.tobytes(), dtype)
-    if encoding == _DELTA_SHUFFLED:
-        column = np.cumsum(column, dtype=dtype)
-    return name, column, end
 
 
 def _number(key: str) -> int:

@@ -14,9 +14,17 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from whowoke.analysis.capture import chunks, schema
-from whowoke.analysis.capture.chunks import ChunkError, ChunkHeader, Frame, Kind, Loss
-from whowoke.analysis.capture.opening import Descriptor, check_header, open_error, split_part
-from whowoke.analysis.capture.writer import CaptureWriter, PartWriter, sudo_owner
+from whowoke.analysis.capture.chunks import Block, ChunkError, ChunkHeader, Frame, Kind, Loss
+from whowoke.analysis.capture.gathering import PartWriter
+from whowoke.analysis.capture.opening import (
+    HEADER_BYTES,
+    Descriptor,
+    check_header,
+    open_error,
+    split_part,
+)
+from whowoke.analysis.capture.rows import decode_rows, stored_dtype
+from whowoke.analysis.capture.writer import CaptureWriter, sudo_owner
 from whowoke.analysis.errors import UsageError, WhowokeError
 
 if TYPE_CHECKING:
@@ -31,7 +39,9 @@ MAX_NOTES = 20
 # Several steps ask for the same records: results up to this size are remembered.
 REMEMBERED_BYTES = 4 << 20
 BLOCK_BYTES = 1 << 20
-HEADER_BYTES = chunks.CHUNK_HEADER.size
+# Of the number that says where records lie; above these bits is where their chunk begins.
+POSITION_BITS = 24
+MAX_POSITION = (1 << POSITION_BITS) - 1
 
 Keep = Callable[[np.ndarray], np.ndarray]
 
@@ -59,7 +69,7 @@ class Capture:
         self.notes: list[str] = []
         self.log_files: Sequence[Path] = ()
         self.log_notes: list[str] = []
-        # Where chunks begin, of records by kind.
+        # Where chunks begin; of records by kind, with the place in a batch.
         self.log_chunks = array("Q")
         self._losses: list[Loss] = []
         self._chunks: dict[int, array[int]] = {}
@@ -145,7 +155,7 @@ class Capture:
 
     def _blocks(self, name: str, keep: Keep | None) -> list[np.ndarray]:
         """The rows in a few large parts: many small ones would tear holes into the memory."""
-        dtype = chunks.stored_dtype(schema.RECORD_BY_NAME[name])
+        dtype = stored_dtype(schema.RECORD_BY_NAME[name])
         parts = [np.zeros(0, dtype)]
         blocks, size, pending = [], 0, 0
         for _, rows in self.parts(name):
@@ -167,11 +177,12 @@ class Capture:
         Each part comes with its kind's name.
         """
         kinds = [schema.RECORD_BY_NAME[name].kind for name in names]
-        found = ([(at, kind) for at in self._chunks.get(kind, ())] for kind in kinds)
-        for offset, kind in heapq.merge(*found):
+        found = ([(place, kind) for place in self._chunks.get(kind, ())] for kind in kinds)
+        for place, kind in heapq.merge(*found):
             record = schema.RECORD_BY_KIND[kind]
+            offset, position = place >> POSITION_BITS, place & MAX_POSITION
             try:
-                rows = chunks.decode_rows(record, self._read(offset))
+                rows = decode_rows(record, self._descriptor.block(offset, position))
             except ChunkError as err:
                 self._note(f"{record.name} records at byte {offset} are skipped: {err}")
                 continue
@@ -182,7 +193,7 @@ class Capture:
         total = 0
         for offset in self.log_chunks:
             try:
-                lines = self._read(offset)
+                lines = self._descriptor.block(offset)
                 total += len(lines)
                 if total > MAX_LOG_BYTES:
                     raise ChunkError(f"more than {MAX_LOG_BYTES >> 20} MiB of logs")
@@ -204,15 +215,13 @@ class Capture:
         """Index the chunks and read the small ones; return the end of the last whole one."""
         offset, text_bytes, part = chunks.FILE_HEADER.size, 0, self
         while not self.complete:
-            header = self._header(offset)
-            if header is None:
-                break
-            payload_offset = offset + HEADER_BYTES
-            payload = os.pread(self._fd, header.length, payload_offset)
-            if len(payload) < header.length:
-                break
-            if not chunks.is_intact(header, payload):
+            try:
+                header = self._descriptor.header(offset)
+                payload = self._descriptor.payload(offset, header) if header else None
+            except ChunkError:
                 self._note(f"damaged at byte {offset}: nothing behind it is read")
+                break
+            if header is None or payload is None:
                 break
             if header.kind == Kind.PART:
                 found = self._part(header.detail)
@@ -221,14 +230,13 @@ class Capture:
                     break
                 part = found
             elif header.kind == Kind.RECORDS:
-                part.take_records(offset, header)
+                part.take_records(offset, 0, header.detail)
             elif header.kind == Kind.LOGS:
                 self.log_chunks.append(offset)
             else:
-                text_bytes += header.raw_length
-                part.take(offset, header, payload, text_bytes)
+                text_bytes = part.take(offset, header, payload, text_bytes)
                 self.complete |= part.complete
-            offset = payload_offset + header.length
+            offset += HEADER_BYTES + header.length
         return offset
 
     def _part(self, number: int) -> Self | None:
@@ -239,55 +247,56 @@ class Capture:
             self._others.append(other)
         return self.processes[number] if number < len(self.processes) else None
 
-    def _header(self, offset: int) -> ChunkHeader | None:
-        data = os.pread(self._fd, HEADER_BYTES, offset)
-        if len(data) < HEADER_BYTES:
-            return None
-        header = ChunkHeader._make(chunks.CHUNK_HEADER.unpack(data))
-        # zstd adds a little to what it cannot make smaller.
-        if header.raw_length > chunks.MAX_PAYLOAD or header.length > chunks.MAX_PAYLOAD + 65536:
-            self._note(f"damaged at byte {offset}: nothing behind it is read")
-            return None
-        return header
-
-    def take_records(self, offset: int, header: ChunkHeader) -> None:
-        """Note where a chunk of records lies."""
-        if header.detail in schema.RECORD_BY_KIND:
-            self._chunks.setdefault(header.detail, array("Q")).append(offset)
+    def take_records(self, offset: int, position: int, kind: int) -> None:
+        """Note where such records lie: in which chunk, and where in it if that is a batch."""
+        if kind in schema.RECORD_BY_KIND:
+            places = self._chunks.setdefault(kind, array("Q"))
+            places.append(offset << POSITION_BITS | position)
         else:
-            self._note(f"records of an unknown kind {header.detail} at byte {offset} are skipped")
+            self._note(f"records of an unknown kind {kind} at byte {offset} are skipped")
 
-    def take(self, offset: int, header: ChunkHeader, payload: bytes, text_bytes: int) -> None:
-        """Read a chunk of anything else but records and logs."""
+    def take(self, offset: int, header: ChunkHeader, payload: bytes, text_bytes: int) -> int:
+        """Read a chunk of anything else but records and logs.
+
+        ``text_bytes`` is how many bytes of texts there were; returns how many there are with it.
+        """
+        if header.kind == Kind.END:
+            self.complete = True
+            return text_bytes
         try:
-            if header.kind == Kind.END:
-                self.complete = True
-                return
-            if text_bytes > MAX_TEXT_BYTES:
-                raise ChunkError(f"more than {MAX_TEXT_BYTES >> 20} MiB of texts")
             raw = chunks.unpack(header, payload)
-            if header.kind == Kind.METADATA:
-                self.metadata.update(chunks.decode_metadata(raw))
-            elif header.kind == Kind.STRINGS:
-                self.strings.update(chunks.decode_strings(raw))
-            elif header.kind == Kind.STACKS:
-                self.stacks.update(chunks.decode_stacks(raw))
-            elif header.kind == Kind.SYMBOLS:
-                self.symbols.update(chunks.decode_symbols(raw))
-            elif header.kind == Kind.LOSSES:
-                self._losses.extend(chunks.decode_losses(raw))
-            else:
-                raise ChunkError(f"unknown kind {header.kind}")
+            blocks = chunks.blocks_of(header.kind, header.detail, raw)
         except ChunkError as err:
             self._note(f"chunk at byte {offset} is skipped: {err}")
+            return text_bytes
+        position = 0
+        for block in blocks:
+            if block.kind == Kind.RECORDS:
+                self.take_records(offset, position, block.detail)
+            else:
+                text_bytes += len(block.raw)
+                self._take_text(offset, block, text_bytes)
+            position += chunks.BLOCK_HEADER.size + len(block.raw)
+        return text_bytes
 
-    def _read(self, offset: int) -> bytes:
-        """What the chunk holds that begins there."""
-        header = self._header(offset)
-        payload = os.pread(self._fd, header.length, offset + HEADER_BYTES) if header else b""
-        if not header or len(payload) < header.length or not chunks.is_intact(header, payload):
-            raise ChunkError("the file has changed since it was opened")
-        return chunks.unpack(header, payload)
+    def _take_text(self, offset: int, block: Block, text_bytes: int) -> None:
+        try:
+            if text_bytes > MAX_TEXT_BYTES:
+                raise ChunkError(f"more than {MAX_TEXT_BYTES >> 20} MiB of texts")
+            if block.kind == Kind.METADATA:
+                self.metadata.update(chunks.decode_metadata(block.raw))
+            elif block.kind == Kind.STRINGS:
+                self.strings.update(chunks.decode_strings(block.raw))
+            elif block.kind == Kind.STACKS:
+                self.stacks.update(chunks.decode_stacks(block.raw))
+            elif block.kind == Kind.SYMBOLS:
+                self.symbols.update(chunks.decode_symbols(block.raw))
+            elif block.kind == Kind.LOSSES:
+                self._losses.extend(chunks.decode_losses(block.raw))
+            else:
+                raise ChunkError(f"unknown kind {block.kind}")
+        except ChunkError as err:
+            self._note(f"chunk at byte {offset} is skipped: {err}")
 
     def _note(self, text: str) -> None:
         if len(self.notes) < MAX_NOTES and text not in self.notes:

@@ -17,14 +17,16 @@ from typing import NamedTuple
 import numpy as np
 
 from whowoke.analysis.capture import chunks, schema
-from whowoke.analysis.capture.chunks import ChunkHeader, Frame, Kind
-from whowoke.analysis.capture.writer import CaptureWriter, PartWriter, flush_age_s, write_error
+from whowoke.analysis.capture.chunks import Block, ChunkHeader, Frame, Kind
+from whowoke.analysis.capture.gathering import PartWriter, flush_age_s
+from whowoke.analysis.capture.rows import decode_rows
+from whowoke.analysis.capture.writer import CaptureWriter, write_error
 from whowoke.analysis.durations import Span
 from whowoke.analysis.errors import WhowokeError
 
 # By then so much more than asked is in the file, it is cut: 1.25 times are written for each byte.
 SLACK = 1.25
-LASTING = (Kind.METADATA, Kind.STRINGS, Kind.STACKS, Kind.SYMBOLS)
+LASTING = (Kind.METADATA, *chunks.TEXTS)
 # Said once: of which kind a cache is, who is at the other end of a descriptor. The last one counts.
 LASTING_RECORDS = {"cache_reader": "reader", "socket_address": "fd"}
 LASTING_KINDS = tuple(schema.RECORD_BY_NAME[name].kind for name in LASTING_RECORDS)
@@ -74,11 +76,11 @@ class SegmentWriter(CaptureWriter):
             "record several without --keep and --rotate",
         )
 
-    def append(self, part: int, kind: Kind, raw: bytes, detail: int) -> None:
+    def append(self, part: int, kind: int, raw: bytes, detail: int) -> None:
         """Write one chunk, and note what lasts."""
         offset = self._end
         super().append(part, kind, raw, detail)
-        if kind in LASTING or (kind == Kind.RECORDS and detail in LASTING_KINDS):
+        if any(_lasts(block) for block in chunks.blocks_of(kind, detail, raw)):
             self._lasting.append(offset)
 
     def _begin_anew(self, path: Path, since: Boundary, words: Mapping[str, object]) -> None:
@@ -113,18 +115,18 @@ class SegmentWriter(CaptureWriter):
         for offset in self._lasting:
             if offset >= since.offset:
                 break
-            kind, detail, raw = self._read(offset)
-            if kind == Kind.METADATA:
-                metadata |= chunks.decode_object(raw)
-            elif kind == Kind.STRINGS:
-                strings |= chunks.decode_strings(raw)
-            elif kind == Kind.STACKS:
-                stacks |= chunks.decode_stacks(raw)
-            elif kind == Kind.SYMBOLS:
-                symbols |= chunks.decode_symbols(raw)
-            else:
-                found = chunks.decode_rows(schema.RECORD_BY_KIND[detail], raw)
-                rows.setdefault(detail, []).append(found)
+            for kind, detail, raw in filter(_lasts, self._read(offset)):
+                if kind == Kind.METADATA:
+                    metadata |= chunks.decode_object(raw)
+                elif kind == Kind.STRINGS:
+                    strings |= chunks.decode_strings(raw)
+                elif kind == Kind.STACKS:
+                    stacks |= chunks.decode_stacks(raw)
+                elif kind == Kind.SYMBOLS:
+                    symbols |= chunks.decode_symbols(raw)
+                else:
+                    found = decode_rows(schema.RECORD_BY_KIND[detail], raw)
+                    rows.setdefault(detail, []).append(found)
         new.metadata(metadata)
         new.strings(strings)
         new.stacks(stacks)
@@ -134,11 +136,16 @@ class SegmentWriter(CaptureWriter):
             new.records(record, _latest(np.concatenate(parts), LASTING_RECORDS[record.name]))
         new.flush()
 
-    def _read(self, offset: int) -> tuple[int, int, bytes]:
+    def _read(self, offset: int) -> list[Block]:
         data = os.pread(self._fd, chunks.CHUNK_HEADER.size, offset)
         header = ChunkHeader._make(chunks.CHUNK_HEADER.unpack(data))
         payload = os.pread(self._fd, header.length, offset + chunks.CHUNK_HEADER.size)
-        return header.kind, header.detail, chunks.unpack(header, payload)
+        return chunks.blocks_of(header.kind, header.detail, chunks.unpack(header, payload))
+
+
+def _lasts(block: Block) -> bool:
+    is_told_once = block.kind == Kind.RECORDS and block.detail in LASTING_KINDS
+    return block.kind in LASTING or is_told_once
 
 
 def _latest(rows: np.ndarray, name: str) -> np.ndarray:

@@ -3,29 +3,18 @@
 import contextlib
 import errno
 import os
-import time
 import weakref
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import numpy as np
-import zstandard
-
-from whowoke.analysis.capture import chunks, schema
-from whowoke.analysis.capture.chunks import Frame, Kind, Loss
+from whowoke.analysis.capture import chunks
+from whowoke.analysis.capture.chunks import Kind
+from whowoke.analysis.capture.compression import Compressor
+from whowoke.analysis.capture.gathering import PartWriter
 from whowoke.analysis.errors import PermissionDeniedError, UsageError, WhowokeError
 
-ROWS_PER_CHUNK = 32768
-# A long recording of a quiet process would be millions of chunks of a few rows: of 24 hours 1.0 M,
-# and 346 MB. What a crash loses at most is a hundredth of the recording, and never more than 10 s.
-MIN_AGE_S, MAX_AGE_S, AGE_SHARE = 1.0, 10.0, 0.01
-
-
-def flush_age_s(recorded_s: float) -> float:
-    """How long rows may be gathered, by how long the recording lasts already."""
-    return min(max(MIN_AGE_S, AGE_SHARE * recorded_s), MAX_AGE_S)
+WITH_ROWS = (Kind.RECORDS, Kind.BATCH)
 
 
 def sudo_owner() -> tuple[int, int] | None:
@@ -35,90 +24,6 @@ def sudo_owner() -> tuple[int, int] | None:
     except (KeyError, ValueError):
         return None
     return owner if os.geteuid() == 0 and min(owner) >= 0 else None
-
-
-class PartWriter:
-    """Writes what is recorded of one process.
-
-    Rows are gathered for ``flush_age_s`` or ``ROWS_PER_CHUNK`` rows a kind, whichever comes first;
-    all else is written at once. So write strings, stacks and symbols before the rows that need
-    them.
-    """
-
-    def __init__(self) -> None:
-        self._pending: dict[int, list[np.ndarray]] = {}
-        self._began = time.monotonic()
-        self._oldest: float | None = None
-
-    def metadata(self, values: Mapping[str, object]) -> None:
-        """A JSON object, merged over what was written before, key by key."""
-        self._append(Kind.METADATA, chunks.encode_object(values), 0)
-
-    def strings(self, texts: Mapping[int, str]) -> None:
-        """What hashes stand for."""
-        self._mapping(Kind.STRINGS, texts, chunks.encode_strings)
-
-    def stacks(self, stacks: Mapping[int, list[Frame]]) -> None:
-        """Frames of stacks by hash, innermost first, inlined ones expanded."""
-        self._mapping(Kind.STACKS, stacks, chunks.encode_stacks)
-
-    def symbols(self, symbols: Mapping[int, Frame]) -> None:
-        """Function, file and line of addresses."""
-        self._mapping(Kind.SYMBOLS, symbols, chunks.encode_symbols)
-
-    def losses(self, rows: list[Loss]) -> None:
-        """What was lost, with its time."""
-        if rows:
-            self._append(Kind.LOSSES, chunks.encode_losses(rows), 0)
-
-    def logs(self, number: int, lines: bytes) -> None:
-        """Whole lines of a followed log; ``number`` is its row in the metadata ``log_files``."""
-        self._append(Kind.LOGS, lines, number)
-
-    def records(self, record: schema.Record, rows: np.ndarray) -> None:
-        """Rows of one kind, with ``schema.record_dtype(record)``; they are copied."""
-        for start in range(0, len(rows), ROWS_PER_CHUNK):
-            pending = self._pending.setdefault(record.kind, [])
-            pending.append(rows[start : start + ROWS_PER_CHUNK].copy())
-            if sum(len(part) for part in pending) >= ROWS_PER_CHUNK:
-                self._flush_kind(record.kind)
-        self._oldest = time.monotonic() if self._oldest is None else self._oldest
-        self.flush_old()
-
-    def flush_old(self) -> None:
-        """Write the rows gathered so far if they were long enough."""
-        now = time.monotonic()
-        if self._oldest is not None and now - self._oldest >= self._flush_age_s(now - self._began):
-            self.flush()
-
-    def _flush_age_s(self, recorded_s: float) -> float:
-        return flush_age_s(recorded_s)
-
-    def flush(self) -> None:
-        """Write the rows gathered so far."""
-        self._oldest = None
-        for kind in list(self._pending):
-            self._flush_kind(kind)
-
-    def _mapping(
-        self, kind: Kind, values: Mapping[int, Any], encode: Callable[[Mapping[int, Any]], bytes]
-    ) -> None:
-        if not values:
-            return
-        raw = encode(values)
-        if len(raw) <= chunks.MAX_PAYLOAD or len(values) == 1:
-            self._append(kind, raw, 0)
-            return
-        items = list(values.items())
-        for half in (items[: len(items) // 2], items[len(items) // 2 :]):
-            self._mapping(kind, dict(half), encode)
-
-    def _flush_kind(self, kind: int) -> None:
-        parts = self._pending.pop(kind)
-        self._append(Kind.RECORDS, chunks.encode_rows(schema.RECORD_BY_KIND[kind], parts), kind)
-
-    def _append(self, kind: Kind, raw: bytes, detail: int) -> None:
-        raise NotImplementedError
 
 
 class CaptureWriter(PartWriter):
@@ -140,7 +45,7 @@ class CaptureWriter(PartWriter):
         self.path = Path(path)
         self._parts: list[PartWriter] = [self]
         self._current = 0
-        self._compressor = zstandard.ZstdCompressor(level=3)
+        self._compressor = Compressor()
         self._end = 0
         self._failed = False
         self._has_rows = False
@@ -185,9 +90,6 @@ class CaptureWriter(PartWriter):
                 "record fewer at once",
             )
         number = len(self._parts)
-        if number == 1:
-            header = chunks.FILE_HEADER.pack(chunks.MAGIC, chunks.FORMAT_VERSION)
-            os.pwrite(self._fd, header, 0)
         self._parts.append(_OtherPart(self, number))
         return self._parts[-1]
 
@@ -213,7 +115,7 @@ class CaptureWriter(PartWriter):
         try:
             if owner is not None:
                 os.fchown(fd, *owner)
-            header = chunks.FILE_HEADER.pack(chunks.MAGIC, chunks.FORMAT_OF_ONE_PART)
+            header = chunks.FILE_HEADER.pack(chunks.MAGIC, chunks.FORMAT_VERSION)
             self._end = os.write(fd, header)
         except BaseException:
             os.close(fd)
@@ -221,10 +123,10 @@ class CaptureWriter(PartWriter):
             raise
         return fd
 
-    def _append(self, kind: Kind, raw: bytes, detail: int) -> None:
+    def _append(self, kind: int, raw: bytes, detail: int) -> None:
         self.append(0, kind, raw, detail)
 
-    def append(self, part: int, kind: Kind, raw: bytes, detail: int) -> None:
+    def append(self, part: int, kind: int, raw: bytes, detail: int) -> None:
         """Write one chunk of a part, with one write."""
         if self._failed:
             raise WhowokeError(f"{self.path} takes no more after an error")
@@ -233,7 +135,7 @@ class CaptureWriter(PartWriter):
             # In one write with what belongs to it.
             data = chunks.pack(Kind.PART, part, b"", self._compressor) + data
         try:
-            if kind in (Kind.RECORDS, Kind.END) and self._file != self.path:
+            if kind in (*WITH_ROWS, Kind.END) and self._file != self.path:
                 self._file = self._file.replace(self.path)
             written = os.write(self._fd, data)
             if written < len(data):
@@ -244,7 +146,7 @@ class CaptureWriter(PartWriter):
             raise write_error(self.path, err) from None
         self._end += written
         self._current = part
-        self._has_rows |= kind == Kind.RECORDS
+        self._has_rows |= kind in WITH_ROWS
 
 
 class _OtherPart(PartWriter):
@@ -254,7 +156,7 @@ class _OtherPart(PartWriter):
         super().__init__()
         self._file, self._number = file, number
 
-    def _append(self, kind: Kind, raw: bytes, detail: int) -> None:
+    def _append(self, kind: int, raw: bytes, detail: int) -> None:
         self._file.append(self._number, kind, raw, detail)
 
 

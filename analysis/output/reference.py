@@ -40,8 +40,7 @@ def as_markdown() -> str:
     for table in data["tables"]:
         lines += ["", f"## Table `{table['name']}`", "", f"{_sentence(table['meaning'])}", ""]
         lines += _table(table["columns"])
-    told = f"Format version {data['format_version']} of the capture file"
-    told += f", {chunks.FORMAT_OF_ONE_PART} where it has one process."
+    told = f"Format version {data['format_version']} of the capture file; older ones are read, too."
     lines += ["", "## Records", "", told]
     for record in data["records"]:
         lines += ["", f"### Record {record['kind']} `{record['name']}`", ""]

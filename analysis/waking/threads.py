@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from whowoke.analysis.capture.chunks import stored_dtype
+from whowoke.analysis.capture.rows import stored_dtype
 from whowoke.analysis.capture.schema import RECORD_BY_NAME
 from whowoke.analysis.rules.frames import CaptureLike, Rows
 from whowoke.analysis.tables.nullable import nullable

@@ -11,18 +11,21 @@ SETTLED_S = 10.0
 
 
 def size(stage: Stage) -> list[Row]:
-    """The file's size by its records: as a whole, and without what is written once."""
+    """The file's size by its records: as a whole, and without what is written at once.
+
+    Texts that are new come along in the records' batches.
+    """
     capture = stage.long_recording.recording.capture
     records = sum(capture.counts().values())
     size = capture.path.stat().st_size
     rows = sum(
         chunks.CHUNK_HEADER.size + header.length
         for header in _headers(capture.path.read_bytes())
-        if header.kind == Kind.RECORDS
+        if header.kind in (Kind.BATCH, Kind.RECORDS)
     )
     return [
         Row("size", f"records in {LONG_S:g} s", records),
-        Row("size", "the records' own part of the file", rows / records, "bytes"),
+        Row("size", "of that the records, with texts that are new", rows / records, "bytes"),
         keyed("bytes_per_record", size / records),
     ]
 

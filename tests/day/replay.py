@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from whowoke.analysis.capture.chunks import Loss
+from whowoke.analysis.capture.gathering import flush_age_s
 from whowoke.analysis.capture.reader import Capture, CaptureWriter
 from whowoke.analysis.capture.schema import RECORD_BY_NAME, RECORDS
-from whowoke.analysis.capture.writer import flush_age_s
 
 HOUR_NS = 3600 * 10**9
 SECOND_NS = 10**9

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zstandard
 
 from tests.fuzz.choices import MAX_PATCHES, Choices, patched
 from tests.fuzz.limits import file_of, two_lines
@@ -15,8 +14,10 @@ from tests.fuzz.recorded import operator
 from tests.fuzz.reports import REPORTS
 from tests.unit.askings import Asking
 from whowoke.analysis.capture import chunks
-from whowoke.analysis.capture.chunks import Frame, Kind, Loss
+from whowoke.analysis.capture.chunks import Block, Frame, Kind, Loss
+from whowoke.analysis.capture.compression import Compressor
 from whowoke.analysis.capture.reader import Capture
+from whowoke.analysis.capture.rows import encode_rows
 from whowoke.analysis.capture.schema import RECORD_BY_NAME
 from whowoke.analysis.errors import WhowokeError
 from whowoke.analysis.telling.info import describe, summary
@@ -104,20 +105,22 @@ def _sound_rows() -> dict[str, np.ndarray]:
 
 
 def _parts(c: Any) -> Parts:
-    """The chunks of a capture as the recorder writes them."""
+    """The chunks of a capture as the recorder writes them: some together, some alone."""
     rows = getattr(c, "rows", None) or {name: c.records(name) for name in c._rows}
+    blocks = [
+        Block(Kind.RECORDS, RECORD_BY_NAME[name].kind, encode_rows(RECORD_BY_NAME[name], [part]))
+        for name, part in rows.items()
+        if len(part)
+    ]
+    together = [Block(Kind.SYMBOLS, 0, chunks.encode_symbols(c.symbols)), *blocks[::2]]
     return [
         (Kind.METADATA, 0, chunks.encode_object(c.metadata)),
         (Kind.STRINGS, 0, chunks.encode_strings(c.strings)),
         (Kind.STACKS, 0, chunks.encode_stacks(c.stacks)),
-        (Kind.SYMBOLS, 0, chunks.encode_symbols(c.symbols)),
         (Kind.LOSSES, 0, chunks.encode_losses([Loss(*row) for row in c.lost])),
         *((Kind.LOGS, 0, text) for text in c.log_texts),
-        *(
-            (Kind.RECORDS, RECORD_BY_NAME[name].kind, chunks.encode_rows(RECORD_BY_NAME[name], [r]))
-            for name, r in rows.items()
-            if len(r)
-        ),
+        (Kind.BATCH, 0, chunks.encode_batch(together)),
+        *((Kind.RECORDS, block.detail, block.raw) for block in blocks[1::2]),
         (Kind.END, 0, b""),
     ]
 
@@ -128,7 +131,7 @@ def sound_file(c: Any) -> bytes:
 
 
 def _file(parts: Parts) -> bytes:
-    compressor = zstandard.ZstdCompressor(level=1)
+    compressor = Compressor()
     head = chunks.FILE_HEADER.pack(chunks.MAGIC, chunks.FORMAT_VERSION)
     return head + b"".join(chunks.pack(*part, compressor) for part in parts)
 

@@ -10,8 +10,9 @@ import pytest
 
 from tests.unit.captures import FIRE, STACK, SYSCALL, contents, rows_of, write_small
 from whowoke.analysis.capture import chunks, schema
+from whowoke.analysis.capture.gathering import ROWS_PER_CHUNK, flush_age_s
 from whowoke.analysis.capture.reader import Capture, CaptureWriter, Frame
-from whowoke.analysis.capture.writer import ROWS_PER_CHUNK, flush_age_s
+from whowoke.analysis.capture.rows import encode_rows, stored_dtype
 from whowoke.analysis.errors import UnsupportedError, UsageError, WhowokeError
 
 
@@ -65,10 +66,24 @@ def test_every_kind_of_record_comes_back_in_order_of_time(tmp_path, record):
         np.testing.assert_array_equal(read[name], expected[name])
 
 
+@pytest.mark.parametrize("value", [0, 1, 2**64 - 1])
+def test_what_all_rows_have_is_stored_once(tmp_path, value):
+    path = tmp_path / "constant.whowoke"
+    rows = rows_of(FIRE, 100)
+    rows["timer"] = value
+    with CaptureWriter(path) as writer:
+        writer.records(FIRE, rows)
+    assert set(Capture.open(path).records("timer_fire")["timer"].tolist()) == {value}
+    changed = rows.copy()
+    changed["timer"][50] ^= 1
+    sizes = [len(encode_rows(FIRE, [some])) for some in (rows, changed)]
+    assert sizes[1] - sizes[0] == 99 * 8
+
+
 def test_no_rows_of_a_kind_are_an_empty_array(small):
     rows = Capture.open(small).records("queue_add")
     assert len(rows) == 0
-    assert rows.dtype == chunks.stored_dtype(schema.RECORD_BY_NAME["queue_add"])
+    assert rows.dtype == stored_dtype(schema.RECORD_BY_NAME["queue_add"])
 
 
 def test_a_large_batch_becomes_bounded_chunks(tmp_path):
@@ -103,7 +118,7 @@ def test_the_writer_keeps_a_copy_of_the_rows(tmp_path):
 def test_old_rows_are_written_without_waiting_for_more(tmp_path, monkeypatch):
     path = tmp_path / "age.whowoke"
     now = 100.0
-    monkeypatch.setattr("whowoke.analysis.capture.writer.time.monotonic", lambda: now)
+    monkeypatch.setattr("whowoke.analysis.capture.gathering.time.monotonic", lambda: now)
     with CaptureWriter(path) as writer:
         writer.records(FIRE, rows_of(FIRE, 1))
         now += flush_age_s(0) / 2
@@ -117,7 +132,7 @@ def test_old_rows_are_written_without_waiting_for_more(tmp_path, monkeypatch):
 def test_a_long_recording_is_written_less_often(tmp_path, monkeypatch):
     path = tmp_path / "long.whowoke"
     now = 100.0
-    monkeypatch.setattr("whowoke.analysis.capture.writer.time.monotonic", lambda: now)
+    monkeypatch.setattr("whowoke.analysis.capture.gathering.time.monotonic", lambda: now)
     with CaptureWriter(path) as writer:
         now += 500
         writer.records(FIRE, rows_of(FIRE, 1))
@@ -223,7 +238,7 @@ def test_a_file_that_changes_under_the_reader_is_told(small):
 def test_a_newer_format_is_refused_naming_both(small):
     data = small.read_bytes()
     small.write_bytes(chunks.FILE_HEADER.pack(chunks.MAGIC, 99) + data[chunks.FILE_HEADER.size :])
-    with pytest.raises(UnsupportedError, match="format 99.* up to 2") as caught:
+    with pytest.raises(UnsupportedError, match="format 99.* up to 3") as caught:
         Capture.open(small)
     assert caught.value.hint
 

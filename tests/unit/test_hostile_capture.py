@@ -1,15 +1,18 @@
 """A capture comes from anyone: right checksums around anything at all."""
 
+import struct
+
 import numpy as np
 import pytest
 import zstandard
 
 from tests.fuzz.recorded import operator
-from tests.unit.captures import FIRE, contents, rows_of
-from whowoke.analysis.capture import chunks, schema
+from tests.unit.captures import FIRE, SYSCALL, contents, rows_of
+from whowoke.analysis.capture import chunks, compression, schema
 from whowoke.analysis.capture import reader as capture_module
 from whowoke.analysis.capture.chunks import Kind
 from whowoke.analysis.capture.reader import Capture, CaptureWriter
+from whowoke.analysis.capture.rows import encode_rows
 from whowoke.analysis.errors import WhowokeError
 from whowoke.analysis.telling.explain import explain
 
@@ -67,6 +70,12 @@ HOSTILE = {
     ),
     "column type": (Kind.RECORDS, FIRE.kind, *packed(b"\1\0\0\0\1\0\0\0\x63\0\1a12345678")),
     "encoding": (Kind.RECORDS, FIRE.kind, *packed(b"\1\0\0\0\1\0\0\0\3\x63\1a12345678")),
+    "constant, no room for times": (
+        Kind.RECORDS,
+        FIRE.kind,
+        *packed(b"\xff\xff\xff\0\1\0\0\0\3\3\5ts_ns12345678"),
+    ),
+    "constant that is cut": (Kind.RECORDS, FIRE.kind, *packed(b"\1\0\0\0\1\0\0\0\3\3\5ts_ns1234")),
 }
 
 
@@ -78,6 +87,67 @@ def test_a_hostile_chunk_is_skipped_with_a_note(tmp_path, case):
     assert len(capture.notes) == 1
     assert capture.strings == {5: "five"}
     assert capture.complete
+
+
+def block(kind, detail, raw):
+    return struct.pack("<HHI", kind, detail, len(raw)) + raw
+
+
+def test_a_batch_that_is_none_is_skipped_as_a_whole(tmp_path):
+    text = block(Kind.STRINGS, 0, b'{"6":"six"}')
+    good = (Kind.STRINGS, 0, *packed(b'{"5":"five"}'))
+    for bad in (
+        *(b"\1", block(Kind.STRINGS, 0, b"{}")[:-1], block(Kind.BATCH, 0, text)),
+        *(block(Kind.METADATA, 0, b"{}"), block(Kind.END, 0, b""), block(99, 0, b"")),
+        block(Kind.STRINGS, 0, b"") * chunks.MAX_BLOCKS,
+    ):
+        batch, end = (Kind.BATCH, 0, *packed(text + bad)), (Kind.END, 0, *packed(b""))
+        capture = forge(tmp_path / "forged", batch, good, end)
+        assert len(capture.notes) == 1
+        assert capture.strings == {5: "five"}
+        assert capture.complete
+
+
+def test_one_bad_block_leaves_the_others(tmp_path):
+    raw = encode_rows(FIRE, [rows_of(FIRE, 3)])
+    batch = block(Kind.STRINGS, 0, b'{"x":"y"}') + block(Kind.STACKS, 0, b"no") + text_of(5, "five")
+    batch += block(Kind.RECORDS, 9999, raw) + block(Kind.RECORDS, FIRE.kind, raw)
+    batch += block(Kind.RECORDS, SYSCALL.kind, b"no rows")
+    capture = forge(tmp_path / "forged", (Kind.BATCH, 0, *packed(batch)))
+    assert capture.strings == {5: "five"}
+    assert capture.counts() == {"syscall": 0, "timer_fire": 3}
+    assert len(capture.notes) == 4
+
+
+def text_of(number, text):
+    return block(Kind.STRINGS, 0, chunks.encode_strings({number: text}))
+
+
+def test_a_kind_that_is_there_twice_is_read_twice(tmp_path):
+    """Not four times."""
+    raw = block(Kind.RECORDS, FIRE.kind, encode_rows(FIRE, [rows_of(FIRE, 3)]))
+    capture = forge(tmp_path / "forged", (Kind.BATCH, 0, *packed(raw + raw)))
+    assert len(capture.records("timer_fire")) == 6
+
+
+def test_texts_beyond_the_limit_leave_the_records_of_their_batch(tmp_path, monkeypatch):
+    monkeypatch.setattr(capture_module, "MAX_TEXT_BYTES", 10)
+    path = tmp_path / "limits.whowoke"
+    with CaptureWriter(path) as writer:
+        writer.strings({1: "x" * 20})
+        writer.records(FIRE, rows_of(FIRE, 2))
+    capture = Capture.open(path)
+    assert (capture.strings, len(capture.notes)) == ({}, 1)
+    assert len(capture.records("timer_fire")) == 2
+
+
+def test_a_dictionary_that_is_not_known_is_told(tmp_path):
+    texts = [chunks.encode_strings({n: f"text {n} of many" for n in range(k)}) for k in range(99)]
+    other = zstandard.train_dictionary(4096, texts, dict_id=compression.DICTIONARY_ID + 1)
+    raw = b'{"5":"five"}'
+    frame = zstandard.ZstdCompressor(dict_data=other).compress(raw)
+    capture = forge(tmp_path / "forged", (Kind.STRINGS, 0, frame, len(raw)))
+    assert f"dictionary {compression.DICTIONARY_ID + 1}" in capture.notes[0]
 
 
 def test_a_chunk_that_says_it_is_huge_ends_the_reading(tmp_path):
@@ -92,6 +162,7 @@ def test_texts_and_records_are_limited_as_a_whole(tmp_path, monkeypatch):
     path = tmp_path / "limits.whowoke"
     with CaptureWriter(path) as writer:
         writer.strings({1: "x" * 20})
+        writer.flush()
         writer.strings({2: "y" * 20})
         writer.records(FIRE, rows_of(FIRE, 100))
     capture = Capture.open(path)

@@ -30,11 +30,10 @@ def three(tmp_path):
     return tmp_path / "three.whowoke"
 
 
-def test_a_capture_of_one_process_is_what_it_always_was(tmp_path):
+def test_a_capture_of_one_process_is_its_own_part(tmp_path):
     write_small(tmp_path / "one.whowoke")
     capture = Capture.open(tmp_path / "one.whowoke")
     assert capture.processes == [capture]
-    assert capture.format_version == chunks.FORMAT_OF_ONE_PART
 
 
 def test_each_part_has_its_own(three):
@@ -47,11 +46,6 @@ def test_each_part_has_its_own(three):
     assert [list(part.logs()) for part in parts] == [[b"line\n"]] * 3, "joined by what they say"
     assert all(part.complete for part in parts)
     assert [part.number for part in parts] == [1, 2, 3]
-
-
-def test_a_reader_that_knows_no_parts_refuses_it(three):
-    version = chunks.FILE_HEADER.unpack(three.read_bytes()[: chunks.FILE_HEADER.size])[1]
-    assert version > chunks.FORMAT_OF_ONE_PART
 
 
 def test_rows_of_parts_in_turns_are_gathered(three, tmp_path):

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from whowoke.analysis.capture import chunks
 from whowoke.analysis.capture.reader import Capture, CaptureWriter
 from whowoke.analysis.durations import parse_span
 from whowoke.analysis.errors import WhowokeError
@@ -137,7 +136,7 @@ def test_a_process_that_ends_ends_a_recording_of_a_pid(world, begin):
     assert not running.step()
     assert world.looks == 0
     (one,) = end()
-    assert one.format_version == chunks.FORMAT_OF_ONE_PART
+    assert one.processes == [one]
 
 
 def test_the_next_of_the_same_pod_takes_its_place(world, begin):

@@ -8,7 +8,7 @@ import pytest
 
 import whowoke.analysis
 from tests.unit.commands import invoke, is_two_lines
-from whowoke.analysis.capture import schema
+from whowoke.analysis.capture import chunks, schema
 from whowoke.analysis.capture.reader import Capture, CaptureWriter, Loss
 from whowoke.analysis.durations import format_duration
 from whowoke.analysis.errors import UsageError
@@ -137,7 +137,7 @@ def test_info_says_all(both):
     text = invoke("info", both).stdout
     assert text.splitlines()[0].endswith("2 processes")
     assert text.count("metadata") == 2
-    assert "format 2" in text
+    assert f"format {chunks.FORMAT_VERSION}" in text
     assert ", pod ns/op-0/manager, image example.com/op:1\n" in text
     facts = json.loads(invoke("info", both, "--json").stdout)
     assert [one["metadata"]["name"] for one in facts["processes"]] == list(NAMES)

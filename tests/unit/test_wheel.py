@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 PACKAGES = ("analysis", "bpf", "tracer")
-SUFFIXES = (".py", ".toml", ".c", ".h", ".css", ".tcss", ".js", ".j2")
+SUFFIXES = (".py", ".toml", ".zdict", ".c", ".h", ".css", ".tcss", ".js", ".j2")
 
 
 @pytest.fixture(scope="module")

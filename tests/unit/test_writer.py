@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.captures import FIRE, rows_of, write_small
+from tests.unit.captures import FIRE, SYSCALL, rows_of, write_small
+from whowoke.analysis.capture import chunks
+from whowoke.analysis.capture.chunks import ChunkHeader, Frame, Kind
+from whowoke.analysis.capture.gathering import ROWS_IN_BATCH, ROWS_PER_CHUNK
 from whowoke.analysis.capture.reader import Capture, CaptureWriter, sudo_owner
+from whowoke.analysis.capture.schema import RECORDS
 from whowoke.analysis.errors import UsageError, WhowokeError
 
 
@@ -177,3 +181,72 @@ def test_killed_at_any_moment_it_has_whole_chunks(tmp_path):
         assert len(rows) >= 50
         assert len(rows) % 50 == 0
         assert (capture.complete, capture.notes) == (False, [])
+
+
+def kinds(path):
+    """What chunks a file has, and what blocks those have that are batches."""
+    data, offset, found = path.read_bytes(), chunks.FILE_HEADER.size, []
+    while offset < len(data):
+        header = ChunkHeader(*chunks.CHUNK_HEADER.unpack_from(data, offset))
+        start, offset = offset + chunks.CHUNK_HEADER.size, offset + chunks.CHUNK_HEADER.size
+        offset += header.length
+        raw = chunks.unpack(header, data[start:offset])
+        blocks = chunks.blocks_of(header.kind, header.detail, raw)
+        found.append((header.kind, [(block.kind, block.detail) for block in blocks]))
+    return found
+
+
+def test_what_was_gathered_is_one_chunk_texts_first(tmp_path):
+    path = tmp_path / "batch.whowoke"
+    with CaptureWriter(path) as writer:
+        writer.records(FIRE, rows_of(FIRE, 3))
+        writer.strings({1: "a"})
+        writer.records(SYSCALL, rows_of(SYSCALL, ROWS_IN_BATCH))
+        writer.stacks({2: []})
+    texts = [(Kind.STRINGS, 0), (Kind.STACKS, 0)]
+    rows = [(Kind.RECORDS, FIRE.kind), (Kind.RECORDS, SYSCALL.kind)]
+    assert kinds(path) == [(Kind.BATCH, texts + rows), (Kind.END, [(Kind.END, 0)])]
+    assert Capture.open(path).format_version == chunks.FORMAT_VERSION == 3
+
+
+def test_what_is_much_is_a_chunk_of_its_own_behind_the_texts(tmp_path):
+    path = tmp_path / "alone.whowoke"
+    with CaptureWriter(path) as writer:
+        writer.records(SYSCALL, rows_of(SYSCALL, ROWS_IN_BATCH + 1))
+        writer.strings({1: "a"})
+        writer.stacks({n: [Frame(f"main.f{n}", "main.go", n)] for n in range(5000)})
+        writer.records(FIRE, rows_of(FIRE, 3))
+    assert [kind for kind, _ in kinds(path)] == [Kind.STACKS, Kind.BATCH, Kind.RECORDS, Kind.END]
+    assert Capture.open(path).counts() == {"syscall": ROWS_IN_BATCH + 1, "timer_fire": 3}
+
+
+def test_at_a_high_rate_the_texts_come_first(tmp_path):
+    path = tmp_path / "fast.whowoke"
+    with CaptureWriter(path) as writer:
+        writer.strings({1: "a"})
+        writer.records(FIRE, rows_of(FIRE, ROWS_PER_CHUNK))
+        assert [kind for kind, _ in kinds(path)] == [Kind.STRINGS, Kind.RECORDS]
+
+
+def test_texts_without_records_are_no_recording(tmp_path):
+    """The old file stays until there are rows."""
+    path = tmp_path / "old.whowoke"
+    write_small(path)
+    before = path.read_bytes()
+    with CaptureWriter(path, force=True) as writer:
+        writer.strings({1: "a"})
+        writer.stacks({2: []})
+        writer.flush()
+        assert path.read_bytes() == before
+
+
+def test_a_quiet_second_is_small(tmp_path):
+    """Headers and names of ten columns a kind."""
+    path = tmp_path / "quiet.whowoke"
+    with CaptureWriter(path) as writer:
+        for record in RECORDS:
+            rows = rows_of(record, 1)
+            for field in rows.dtype.names:
+                rows[field] = 7
+            writer.records(record, rows)
+    assert path.stat().st_size < 20 * len(RECORDS) + 100
