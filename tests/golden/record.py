@@ -1,5 +1,6 @@
 """Records golden captures anew: build/venv/bin/python -m tests.golden.record [--into DIR] [NAME…]
 
+``batched`` is one of requeue, in capture format 3: the others show that older ones are read.
 The expected results follow with WHOWOKE_UPDATE_GOLDEN=1 pytest tests/unit/test_golden.py, what
 pages show with WHOWOKE_UPDATE_DOCS=1 pytest tests/unit/test_python_page.py and test_typed.py.
 """

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from whowoke.analysis.capture.reader import Capture
+from whowoke.analysis.capture.chunks import FORMAT_VERSION
+from whowoke.analysis.capture.reader import Capture, CaptureWriter
+from whowoke.analysis.capture.schema import RECORD_BY_NAME, record_dtype
 from whowoke.analysis.output.outputs import analyse
 from whowoke.analysis.telling.explain import explain
 
@@ -44,6 +46,30 @@ def test_the_verdict_of_a_real_capture(path: Path) -> None:
     if os.environ.get("WHOWOKE_UPDATE_GOLDEN"):
         expected.write_text(json.dumps(found, indent=2) + "\n")
     assert found == json.loads(expected.read_text())
+
+
+@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
+def test_in_the_newest_format_it_is_the_same(path: Path, tmp_path: Path) -> None:
+    old = Capture.open(path)
+    with CaptureWriter(tmp_path / path.name) as writer:
+        writer.metadata(old.metadata)
+        writer.strings(old.strings)
+        writer.stacks(old.stacks)
+        writer.symbols(old.symbols)
+        for number, (name, rows) in enumerate(old.parts(*RECORD_BY_NAME)):
+            record = RECORD_BY_NAME[name]
+            writer.records(record, rows.astype(record_dtype(record)))
+            if number % 20 == 0:
+                writer.flush()
+    new = Capture.open(tmp_path / path.name)
+    assert new.format_version == FORMAT_VERSION
+    for name in RECORD_BY_NAME:
+        assert new.records(name).tolist() == old.records(name).tolist()
+    assert json.loads(json.dumps(summary(new.path))) == json.loads(json.dumps(summary(path)))
+
+
+def test_captures_of_old_formats_stay() -> None:
+    assert {Capture.open(path).format_version for path in CAPTURES} == {1, 3}
 
 
 def test_there_are_captures() -> None:
