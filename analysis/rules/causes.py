@@ -138,6 +138,7 @@ class Rules:
     requeue: Mapping[str, tuple[str, ...]]
     contexts: Mapping[str, tuple[str, ...]]
     interrupts: tuple[str, ...]
+    entries: tuple[str, ...]
 
     def waits_for(self, stack: Stack) -> str:
         """What a parked goroutine waits for, one of ``WAITS`` or nothing known."""
@@ -206,6 +207,7 @@ def load_rules() -> Rules:
         requeue={key: tuple(names) for key, names in table["requeue"].items()},
         contexts={key: tuple(names) for key, names in table["contexts"].items()},
         interrupts=tuple(table["interrupts"]["functions"]),
+        entries=tuple(table["interrupts"]["entries"]),
     )
 
 

@@ -89,9 +89,17 @@ def _contexts(capture: CaptureLike, stacks: Rows, rules: Rules) -> tuple[Rows, R
     names, interrupts = [], []
     for value in values.tolist():
         functions = [frame.function for frame in capture.stacks.get(value, [])]
-        names.append(_context(functions, rules))
+        names.append(_context(_since_interrupt(functions, rules), rules))
         interrupts.append(any(matches_any(rules.interrupts, name) for name in functions))
     return np.array(names, object)[inverse], np.array(interrupts, bool)[inverse]
+
+
+def _since_interrupt(functions: list[str], rules: Rules) -> list[str]:
+    """The innermost functions, up to where an interrupt came."""
+    for number, name in enumerate(functions):
+        if matches_any(rules.entries, name):
+            return functions[: number + 1]
+    return functions
 
 
 def _context(functions: list[str], rules: Rules) -> str:

@@ -172,6 +172,8 @@ def test_a_wakeup_after_a_preemption_is_served_by_the_same_thread_wakeup():
         (("ep_autoremove_wake_function", "__wake_up_common"), "epoll"),
         (("signal_wake_up_state", "complete_signal"), "signal"),
         (("pipe_write", "vfs_write"), "other"),
+        (("ep_poll_callback", "asm_common_interrupt", "do_futex", "do_syscall_64"), "epoll"),
+        (("tick_sched", "asm_sysvec_apic_timer_interrupt", "do_futex"), "other"),
         ((), "unknown"),
     ],
 )
