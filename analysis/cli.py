@@ -1,14 +1,11 @@
-"""The verbs on files, and the one place where an error becomes text and an exit code.
+"""The verbs on files, and what all verbs share of the command line.
 
 Nothing that is slow to import is imported before a verb runs: ``--help`` answers at once.
 """
 
-import io
 import json
-import os
 import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,17 +13,20 @@ import typer
 from typer.core import TyperGroup
 
 from whowoke.analysis import completion
-from whowoke.analysis.errors import DataIncompleteError, UsageError, WhowokeError
+from whowoke.analysis.errors import DataIncompleteError, UsageError
+from whowoke.analysis.messages import (
+    EXIT_INTERRUPTED,
+    after_broken_pipe,
+    check_lossless,
+    exit_code_of,
+    show,
+    tell,
+)
 from whowoke.analysis.progress import progress
-from whowoke.analysis.texts import printable
 from whowoke.analysis.window import EVERYTHING, Limits
 
 if TYPE_CHECKING:
     from whowoke.analysis.capture.reader import Capture
-
-DEBUG_VARIABLE = "WHOWOKE_DEBUG"
-PLAIN = str.maketrans({"█": "#", "·": ".", "…": "..."})
-EXIT_BROKEN_PIPE = 141  # what a shell reports for a command that SIGPIPE ended
 
 CAPTURE = typer.Argument(
     metavar="FILE", help="A capture.", show_default=False, autocompletion=completion.captures
@@ -63,47 +63,25 @@ class ErrorsToExitCodes(TyperGroup):
         **extra: Any,
     ) -> Any:
         """Run a command line and exit."""
-        run = super().main
+        parse = super().main
         arguments = (args, prog_name, complete_var, False, windows_expand_args)
-        sys.exit(exit_code_of(lambda: run(*arguments, **extra)))
+
+        def run() -> Any:
+            try:
+                return parse(*arguments, **extra)
+            except typer.Exit as end:
+                return end.exit_code
+            except typer.Abort:
+                return EXIT_INTERRUPTED
+
+        sys.exit(exit_code_of(run))
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; a reader that went away is told from other errors of the system."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            raise typer.Exit(_after_broken_pipe()) from None
-
-
-def exit_code_of(run: Callable[[], Any]) -> int:
-    """Run a command: its exit code, with what went wrong told in at most two lines."""
-    try:
-        code = run()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        code = _after_broken_pipe()
-    except (typer.Abort, KeyboardInterrupt):
-        code = 130
-    except typer.Exit as end:
-        code = end.exit_code
-    except WhowokeError as err:
-        code = _tell(str(err), err.hint, err.exit_code)
-    except Exception as err:  # noqa: BLE001
-        code = _tell_foreign(err)
-    return code if isinstance(code, int) else 0
-
-
-def show(text: str) -> None:
-    """Print text on stdout; control characters are replaced, for names come from the target."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-        text = _plain(text, sys.stdout.encoding)
-    typer.echo(printable(text, keep="\n"))
-
-
-def tell(text: str) -> None:
-    """Print one line on stderr."""
-    typer.echo(printable(text), err=True)
+            raise typer.Exit(after_broken_pipe()) from None
 
 
 def info(file: File, as_json: Json = False) -> None:
@@ -244,15 +222,6 @@ def check_complete(capture: "Capture") -> None:
         )
 
 
-def check_lossless(lost: int) -> None:
-    """DataIncompleteError where anything was lost."""
-    if lost:
-        raise DataIncompleteError(
-            f"{lost:,} lost, and --fail-on-loss was given",
-            "counts are lower bounds; whowoke info FILE says what was lost and when",
-        )
-
-
 def exclusive(**given: object) -> str:
     """The name of the one argument that was given; UsageError unless it is exactly one."""
     names = [name for name, value in given.items() if value]
@@ -267,46 +236,3 @@ def add_verbs(app: typer.Typer) -> None:
     app.command()(info)
     app.command()(schema)
     app.command("show")(show_wakeup)
-
-
-def _tell(message: str, hint: str, code: int) -> int:
-    tell(f"whowoke: {message}")
-    if hint:
-        tell(f"  hint: {hint}")
-    return code
-
-
-def _tell_foreign(err: Exception) -> int:
-    """Errors of the command line's parser, which typer keeps private, and those that are ours."""
-    format_message = getattr(err, "format_message", None)
-    if callable(format_message):
-        if not format_message():
-            return 2  # no arguments at all: the help was printed
-        context = getattr(err, "ctx", None)
-        command = context.command_path if context else "whowoke"
-        return _tell(str(format_message()), f"see: {command} --help", getattr(err, "exit_code", 2))
-    if os.environ.get(DEBUG_VARIABLE):
-        for line in "".join(traceback.format_exception(err)).splitlines():
-            tell(line)
-    return _tell(
-        f"internal error: {type(err).__name__}: {err}",
-        f"please report it with the output of: {DEBUG_VARIABLE}=1 whowoke …",
-        1,
-    )
-
-
-def _after_broken_pipe() -> int:
-    # What is still buffered would fail again when Python exits.
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
-    return EXIT_BROKEN_PIPE
-
-
-def _plain(text: str, encoding: str) -> str:
-    """The text, with plain characters for ours that the encoding lacks."""
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return text.translate(PLAIN)
-    return text

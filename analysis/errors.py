@@ -1,10 +1,13 @@
 """Errors that a user sees: two lines, what failed and what to do, and an exit code."""
 
+from collections.abc import Sequence
+
 
 class WhowokeError(Exception):
-    """Something failed. ``exit_code`` 1."""
+    """Something failed. ``exit_code`` 1; ``rows`` are lines to be told before it."""
 
     exit_code = 1
+    rows: Sequence[str] = ()
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -16,10 +16,9 @@ from whowoke.analysis.cli import (
     To,
     check_complete,
     open_capture,
-    show,
-    tell,
 )
 from whowoke.analysis.errors import DataIncompleteError
+from whowoke.analysis.messages import show, tell
 from whowoke.analysis.progress import progress
 from whowoke.analysis.window import Limits
 

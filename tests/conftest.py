@@ -24,7 +24,7 @@ def tree() -> Path:
 @pytest.fixture(scope="session")
 def whowoke() -> Sequence[str]:
     """How to start the command of this tree."""
-    return (sys.executable, "-m", "whowoke.tracer.cli")
+    return (sys.executable, "-m", "whowoke.tracer")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

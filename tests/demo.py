@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tests import api, fixtures, redis_server
 
 FOLDER = fixtures.ROOT / "build" / "demo"
-WHOWOKE = (sys.executable, "-m", "whowoke.tracer.cli")
+WHOWOKE = (sys.executable, "-m", "whowoke.tracer")
 VERDICT = (
     *("origin", "cause", "controller", "function", "location", "location_kind"),
     *("median_gap_ns", "schedule", "reconciles", "wakeups"),

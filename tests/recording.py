@@ -17,7 +17,7 @@ from whowoke.analysis.capture.reader import Capture
 from whowoke.analysis.output.outputs import analyse
 from whowoke.analysis.telling.explain import Explanation, explain
 
-WHOWOKE = (sys.executable, "-m", "whowoke.tracer.cli")
+WHOWOKE = (sys.executable, "-m", "whowoke.tracer")
 READY_S = 60
 MARGIN_S = 0.5
 

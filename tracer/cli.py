@@ -4,7 +4,6 @@ Nothing that is slow to import is imported before a verb runs: ``--help`` answer
 """
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -22,14 +21,13 @@ from whowoke.analysis.cli import (
     Json,
     Spans,
     To,
-    show,
-    tell,
 )
 from whowoke.analysis.durations import parse_duration, parse_percent, parse_span
 from whowoke.analysis.errors import UsageError
+from whowoke.analysis.messages import show, tell
 from whowoke.analysis.window import Limits
 from whowoke.tracer import flags, recorder
-from whowoke.tracer.beginning import give_to_caller, import_numpy
+from whowoke.tracer.beginning import give_to_caller
 from whowoke.tracer.finding.arguments import (
     Container,
     Everything,
@@ -44,15 +42,13 @@ from whowoke.tracer.finding.arguments import (
     given,
     selected,
 )
-from whowoke.tracer.finding.telling import candidates_told, the_one
+from whowoke.tracer.finding.telling import the_one
 from whowoke.tracer.live import command as live
-from whowoke.tracer.options import RecordOptions, RecordSummary
-from whowoke.tracer.summaries import described, probes
-from whowoke.tracer.timing import table
+from whowoke.tracer.options import RecordOptions
+from whowoke.tracer.recorder import ENDLESS, Order
+from whowoke.tracer.summaries import described
 
 EXIT_NOT_SUPPORTED = 3
-ENDLESS = "8760h"
-ERASE_LINE_END = "\x1b[K"
 
 app = typer.Typer(
     name="whowoke",
@@ -132,7 +128,7 @@ def explain(
             force=force,
             spans=tuple(spans or ()),
         )
-        summary = _record(options)
+        summary = recorder.record(options)
         # What was left out, the explanation says itself.
         for line in described(summary)[len(summary.notes) :] if output else ():
             tell(line)
@@ -141,6 +137,7 @@ def explain(
 
 @app.command()
 def record(
+    context: typer.Context,
     command: Annotated[
         list[str] | None,
         typer.Argument(metavar="-- CMD", help="A command to start.", show_default=False),
@@ -174,7 +171,6 @@ def record(
 
     Example: whowoke record -p 4242 -d 60s -o op.whowoke
     """
-    recorder.begin_anew(locals())
     files.exclusive(**given(pids, pod, selector, name), **{"-- CMD": command})
     if command and command[0].isdigit() and len(command) == 1:
         raise UsageError(f"{command[0]} is no command", f"for a process: -p {command[0]}")
@@ -188,36 +184,26 @@ def record(
         raise UsageError("--period without --periods", "say how often: --periods 5")
     # What keeps little, or ends by itself, lasts until then or until Ctrl-C.
     lasting = ENDLESS if keep or rotate or periods else "60s"
-    summary = _record(
-        RecordOptions(
-            duration_ns=parse_duration(duration or lasting),
-            keep=parse_span(keep) if keep else None,
-            rotate=parse_span(rotate) if rotate else None,
-            periods=periods,
-            period_ns=parse_duration(period) if period else None,
-            selection=selected(
-                pids, pod, selector, name, namespace, container, everything, kubeconfig
-            ),
-            follow=follow,
-            command=tuple(command) if command else None,
-            output=output,
-            force=force,
-            ready_file=ready_file,
-            budget=parse_percent(budget),
-            dry_run=dry_run,
-            list_probes=list_probes,
-            spans=tuple(spans or ()),
-        )
+    options = RecordOptions(
+        duration_ns=parse_duration(duration or lasting),
+        keep=parse_span(keep) if keep else None,
+        rotate=parse_span(rotate) if rotate else None,
+        periods=periods,
+        period_ns=parse_duration(period) if period else None,
+        selection=selected(pids, pod, selector, name, namespace, container, everything, kubeconfig),
+        follow=follow,
+        command=tuple(command) if command else None,
+        output=output,
+        force=force,
+        ready_file=ready_file,
+        budget=parse_percent(budget),
+        dry_run=dry_run,
+        list_probes=list_probes,
+        spans=tuple(spans or ()),
     )
-    if list_probes:
-        show(probes(summary, as_json))
-        return
-    for line in described(summary):
-        show(line) if dry_run else tell(line)
-    for line in table(summary.timing_ns) if timing else ():
-        tell(line)
-    if fail_on_loss:
-        files.check_lossless(summary.lost)
+    # To the process that waits for it, where there is one.
+    carry_out = context.obj or recorder.carry_out
+    carry_out(Order(options, as_json, timing, fail_on_loss))
 
 
 @app.command()
@@ -270,41 +256,6 @@ def timers(
     show(json.dumps(found.json(), indent=2) if as_json else found.text())
 
 
-def _record(options: RecordOptions) -> RecordSummary:
-    import_numpy()
-    from whowoke.tracer.record import record as run
-
-    if not sys.stderr.isatty():
-        with candidates_told():
-            return run(options, say=tell)
-
-    def progress(elapsed_s: float, records: int, lost: int) -> None:
-        whole_s = options.duration_ns / 1e9
-        whole = f" of {whole_s:.0f}" if options.duration_ns < parse_duration(ENDLESS) else ""
-        text = f"recording {elapsed_s:.0f}{whole} s: {records:,} records, {lost:,} lost"
-        typer.echo(f"\r{text}{ERASE_LINE_END}", err=True, nl=False)
-
-    def say(text: str) -> None:
-        typer.echo(f"\r{ERASE_LINE_END}", err=True, nl=False)
-        tell(text)
-
-    try:
-        with candidates_told():
-            return run(options, progress, say)
-    finally:
-        typer.echo(f"\r{ERASE_LINE_END}", err=True, nl=False)
-
-
 files.add_verbs(app)
 verbs.add_verbs(app)
 live.add_verbs(app)
-
-
-def main() -> None:
-    """Run the command line and exit."""
-    recorder.started()
-    app(prog_name="whowoke")
-
-
-if __name__ == "__main__":
-    main()

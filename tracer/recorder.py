@@ -1,54 +1,97 @@
-"""The process that records: the one that read the command line, begun anew without the parser.
+"""The process that records; a child reads the command line for it.
 
-typer brings pydantic for its options, 12 MB that a recorder would keep for hours. So the command's
-arguments go through a pipe over an exec: same process, same pid, same terminal.
+typer and what it needs take 12 MB, which a recorder would keep for hours, and as long to be read as
+what a recording needs: so a child has them, and meanwhile this process reads the rest.
 """
 
-import os
-import pickle
 import sys
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
-# What a pipe holds without a reader: pipe(7).
-MAX_ARGUMENTS = 1 << 16
-_started = False
+from whowoke.analysis.durations import parse_duration
+from whowoke.analysis.messages import check_lossless, exit_code_of, show, tell, tell_raw
+from whowoke.tracer.apart import Child
+from whowoke.tracer.beginning import import_numpy
+from whowoke.tracer.options import RecordOptions, RecordSummary
+from whowoke.tracer.summaries import described, probes
+from whowoke.tracer.timing import table
+
+ENDLESS = "8760h"
+ERASE_LINE = "\r\x1b[K"
+_ERASE_LINE_END = "\x1b[K"
 
 
-def started() -> None:
-    """Say that this process is the command ``whowoke``, not a program that uses its parts."""
-    global _started  # noqa: PLW0603
-    _started = True
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A recording as the command line asks for it, and what is to be told of it."""
+
+    options: RecordOptions
+    as_json: bool = False
+    timing: bool = False
+    fail_on_loss: bool = False
 
 
-def begin_anew(arguments: Mapping[str, Any]) -> None:
-    """Go on as ``cli.record(**arguments)`` in a fresh interpreter; not where it is too late."""
-    if not _started or "whowoke.tracer.record" in sys.modules:
+def main() -> int:
+    """Record as the command line says: the exit code."""
+    parser = Child(_read_command_line)
+    return exit_code_of(lambda: _carry_out(parser))
+
+
+def _read_command_line() -> Order | int:
+    """What is asked for; an exit code where that is nothing, or wrong, which is told here."""
+    from whowoke.tracer.cli import app
+
+    orders: list[Order] = []
+    try:
+        app(prog_name="whowoke", obj=orders.append)
+    except SystemExit as end:
+        return orders[0] if orders else int(end.code or 0)
+    raise AssertionError("the parser returns nothing, it exits")
+
+
+def _carry_out(parser: Child[Order | int]) -> int:
+    import_numpy()
+    import whowoke.tracer.record  # noqa: F401
+
+    order = parser.result()
+    if isinstance(order, Order):
+        carry_out(order)
+        return 0
+    return order
+
+
+def carry_out(order: Order) -> None:
+    """Record, and tell what became of it."""
+    summary = record(order.options)
+    if order.options.list_probes:
+        show(probes(summary, order.as_json))
         return
-    data = pickle.dumps(dict(arguments))
-    if len(data) > MAX_ARGUMENTS:
-        return
-    ours, theirs = os.pipe()
-    with open(theirs, "wb") as pipe:
-        pipe.write(data)
-    os.set_inheritable(ours, True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # -P: nothing is imported from the current folder; the rest is for those who list processes.
-    program = [sys.executable, "-P", "-m", "whowoke.tracer.recorder", str(ours)]
-    os.execv(sys.executable, [*program, *sys.argv[1:]])  # noqa: S606
+    for line in described(summary):
+        show(line) if order.options.dry_run else tell(line)
+    for line in table(summary.timing_ns) if order.timing else ():
+        tell(line)
+    if order.fail_on_loss:
+        check_lossless(summary.lost)
 
 
-def main() -> None:
-    """Record as the arguments in the pipe say, whose number is the first argument."""
-    with open(int(sys.argv[1]), "rb") as pipe:
-        # From this process as it was before.
-        arguments = pickle.load(pipe)  # noqa: S301
-    from whowoke.analysis.cli import exit_code_of
-    from whowoke.tracer import cli
+def record(options: RecordOptions) -> RecordSummary:
+    """Record, with a line that says how far it is where stderr is a terminal."""
+    import_numpy()
+    from whowoke.tracer.record import record as run
 
-    sys.exit(exit_code_of(lambda: cli.record(**arguments)))
+    if not sys.stderr.isatty():
+        return run(options, say=tell)
 
+    def progress(elapsed_s: float, records: int, lost: int) -> None:
+        whole_s = options.duration_ns / 1e9
+        whole = f" of {whole_s:.0f}" if options.duration_ns < parse_duration(ENDLESS) else ""
+        text = f"recording {elapsed_s:.0f}{whole} s: {records:,} records, {lost:,} lost"
+        tell_raw(f"\r{text}{_ERASE_LINE_END}")
 
-if __name__ == "__main__":
-    main()
+    def say(text: str) -> None:
+        tell_raw(ERASE_LINE)
+        tell(text)
+
+    try:
+        return run(options, progress, say)
+    finally:
+        tell_raw(ERASE_LINE)

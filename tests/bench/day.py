@@ -67,7 +67,7 @@ def _explained(source: Path, hours: int, output: Path) -> Verdict:
     if done.returncode:
         raise UnavailableError(f"the replay failed: {done.stderr.strip()[-200:]}")
     size_mb = output.stat().st_size / 1e6
-    explain = [sys.executable, "-m", "whowoke.tracer.cli", "explain", str(output)]
+    explain = [sys.executable, "-m", "whowoke.tracer", "explain", str(output)]
     start, most_kb = time.monotonic(), 0
     # What wait4 tells of the peak has the memory of the process that forked it: asked meanwhile.
     with subprocess.Popen(explain, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as popen:

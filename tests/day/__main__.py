@@ -16,7 +16,7 @@ from pathlib import Path
 from whowoke.analysis.errors import DataIncompleteError
 
 REPLAY = (sys.executable, "-m", "tests.day.replay")
-EXPLAIN = (sys.executable, "-m", "whowoke.tracer.cli", "explain", "--json")
+EXPLAIN = (sys.executable, "-m", "whowoke.tracer", "explain", "--json")
 # The other one says that records are missing, as they may be in what is replayed.
 ENDINGS = (0, DataIncompleteError.exit_code)
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.unit.commands import invoke
-from whowoke.tracer import cli, options
+from whowoke.tracer import options, recorder
 from whowoke.tracer.finding.selection import PodName, Selection
 
 
@@ -122,14 +122,14 @@ def test_an_output_is_named_after_the_target(name, expected):
 def test_ctrl_c_is_quiet(whowoke, tmp_path):
     code = (
         "import signal, sys, time, types\n"
-        "from whowoke.tracer import cli\n"
+        "from whowoke.tracer.__main__ import main\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's &\n"
         "def record(options, progress=None, say=None):\n"
         "    print('started', flush=True)\n"
         "    time.sleep(60)\n"
         "sys.modules['whowoke.tracer.record'] = types.SimpleNamespace(record=record)\n"
         "sys.argv = ['whowoke', 'record', '-p', '1']\n"
-        "cli.main()\n"
+        "main()\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -149,10 +149,10 @@ def test_progress_is_shown_on_a_terminal_only(monkeypatch, recorded, capsys):
         return options.RecordSummary(1, "op", None, 0, 0, 0, 0)
 
     monkeypatch.setattr(record, "record", with_progress)
-    cli._record(options.RecordOptions(duration_ns=10**10))
+    recorder.record(options.RecordOptions(duration_ns=10**10))
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    cli._record(options.RecordOptions(duration_ns=10**10))
+    recorder.record(options.RecordOptions(duration_ns=10**10))
     assert "recording 2 of 10 s: 1,000 records, 0 lost" in capsys.readouterr().err
 
 

@@ -1,48 +1,47 @@
-"""Recording goes on in a fresh interpreter, with the same arguments, errors and exit codes."""
+"""A child reads the command line of ``record``: the same options, errors and exit codes."""
 
-import os
-import pickle
+import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.unit.commands import is_two_lines
-from whowoke.tracer import recorder
+
+# A recorder in place of the real one, in the process that would record.
+RECORDER = """
+import sys, types
+def record(options, progress=None, say=None):
+    from whowoke.tracer.options import RecordSummary
+    print(sorted({"typer", "rich", "pydantic"} & sys.modules.keys()), options)
+    return RecordSummary(7, "op", None, 0, 0, 3, 0, notes=["a note"], timing_ns={"load": 1_500_000})
+sys.modules["whowoke.tracer.record"] = types.SimpleNamespace(record=record)
+from whowoke.tracer.__main__ import main
+sys.argv = ["whowoke", "record", *sys.argv[1:]]
+main()
+"""
 
 
-@pytest.fixture
-def executed(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What would have been executed."""
-    seen: list[list[str]] = []
-    monkeypatch.setattr(recorder, "_started", True)
-    monkeypatch.setattr(os, "execv", lambda _, argv: seen.append(argv))
-    monkeypatch.setattr(sys, "argv", ["whowoke", "record", "-p", "7"])
-    monkeypatch.delitem(sys.modules, "whowoke.tracer.record", raising=False)
-    return seen
+def recorded(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-c", before + RECORDER, *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60)
 
 
-def test_arguments_go_through_a_pipe(executed: list[list[str]]) -> None:
-    arguments = {"pid": 7, "output": Path("x"), "spans": [Path("y")], "command": None}
-    recorder.begin_anew(arguments)
-    [argv] = executed
-    assert argv[0] == sys.executable
-    assert argv[-3:] == ["record", "-p", "7"]
-    with open(int(argv[-4]), "rb") as pipe:
-        assert pickle.load(pipe) == arguments
+def test_the_process_that_records_has_no_parser() -> None:
+    done = recorded("-p", "7", "-d", "3s", "--spans", "x", "--spans", "y")
+    assert (done.returncode, done.stderr) == (0, "a note\n")
+    assert done.stdout.startswith("[] RecordOptions(duration_ns=3000000000, ")
+    assert "pids=(7,)" in done.stdout
+    assert "spans=(PosixPath('x'), PosixPath('y'))" in done.stdout
 
 
-def test_nothing_happens_in_a_program_that_uses_the_parts(
-    executed: list[list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorder, "_started", False)
-    recorder.begin_anew({"pid": 7})
-    assert executed == []
-
-
-def test_a_command_line_that_is_too_long_stays(executed: list[list[str]]) -> None:
-    recorder.begin_anew({"command": ["x" * recorder.MAX_ARGUMENTS]})
-    assert executed == []
+def test_what_is_to_be_told_is_told() -> None:
+    done = recorded("-p", "7", "--timing", "--fail-on-loss")
+    assert done.returncode == 4
+    note, step, error, hint = done.stderr.splitlines()
+    assert (note, step.split()) == ("a note", ["1.5", "ms", "load"])
+    assert error.startswith("whowoke: 3 lost")
+    assert hint.startswith("  hint: ")
+    assert recorded("--dry-run", "-p", "7").stdout.endswith("\na note\n")
 
 
 @pytest.mark.parametrize(
@@ -52,3 +51,14 @@ def test_errors_are_those_of_the_command(run, arguments: tuple[str, ...], code: 
     done = run("record", *arguments)
     assert (done.returncode, done.stdout) == (code, "")
     assert is_two_lines(done.stderr)
+
+
+def test_a_parser_that_dies_is_told() -> None:
+    before = (
+        "import os, signal, sys\n"
+        "os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
+    )
+    done = recorded("-p", "7", before=before)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert is_two_lines(done.stderr)
+    assert "status -9" in done.stderr

@@ -89,7 +89,7 @@ def test_the_wheel_has_the_command_and_the_licence(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (entry,) = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
         (meta,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
-        assert "whowoke = whowoke.tracer.cli:main" in archive.read(entry).decode()
+        assert "whowoke = whowoke.tracer.__main__:main" in archive.read(entry).decode()
         assert "License-Expression: Apache-2.0" in archive.read(meta).decode()
 
 

@@ -24,7 +24,7 @@ def main() -> None:
 
 def describe() -> dict[str, Any]:
     """The content of about.json."""
-    doctor = [sys.executable, "-m", "whowoke.tracer.cli", "doctor", "--json"]
+    doctor = [sys.executable, "-m", "whowoke.tracer", "doctor", "--json"]
     return {
         "system": platform.freedesktop_os_release()["PRETTY_NAME"],
         "kernel": platform.release(),

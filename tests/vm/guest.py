@@ -23,7 +23,7 @@ TESTS = (
     "tests/system/test_threads.py",
     "tests/system/test_endings.py",
 )
-WHOWOKE = "build/venv/bin/python -m whowoke.tracer.cli"
+WHOWOKE = "build/venv/bin/python -m whowoke.tracer"
 
 
 def run(guest: boxes.Guest, steps: Sequence[str]) -> int:

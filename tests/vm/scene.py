@@ -17,7 +17,7 @@ OBJECTS = 3
 # A compiler on an emulated processor.
 READY_S = 300
 END_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
-WHOWOKE = (sys.executable, "-m", "whowoke.tracer.cli")
+WHOWOKE = (sys.executable, "-m", "whowoke.tracer")
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ COLUMNS = ("PID", "NAME", "CONTAINER", "POD", "STARTED", "GO")
 
 
 class SeveralError(UsageError):
-    """Several processes are meant where one is asked for; ``rows`` is a table of them."""
+    """Several processes are meant where one is asked for; ``rows`` are a table of them."""
 
     def __init__(self, message: str, hint: str, rows: Sequence[str]) -> None:
         super().__init__(message, hint)

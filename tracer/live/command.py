@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from whowoke.analysis import completion
-from whowoke.analysis.cli import Force, exclusive, tell
+from whowoke.analysis.cli import Force, exclusive
 from whowoke.analysis.durations import parse_duration
 from whowoke.analysis.errors import UnsupportedError, UsageError, WhowokeError
+from whowoke.analysis.messages import tell
 from whowoke.tracer import flags
 from whowoke.tracer.finding.arguments import (
     Container,

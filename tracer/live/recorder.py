@@ -48,7 +48,8 @@ class Recorder:
         self.output = output
         self._ready = folder / "ready"
         self._messages = folder / "messages"
-        argv = [sys.executable, "-m", "whowoke.tracer.cli", "record", *arguments]
+        # -P: nothing is imported from the current folder, which may be anybody's.
+        argv = [sys.executable, "-P", "-m", "whowoke.tracer", "record", *arguments]
         argv += ["-d", ENDLESS, "-o", str(output), "--ready-file", str(self._ready)]
         with self._messages.open("wb") as messages:
             # Only a loaded C function runs between fork and exec: no lock of ours is taken. A
