@@ -80,7 +80,7 @@ int on_timer_fire(struct pt_regs *ctx)
     struct ww_thread *thread = this_thread();
     u64 callback = read_u64(read_u64(timer + TIMER_F));
     u64 data = read_u64(timer + TIMER_ARG + 8);
-    u64 woken = timer_waiter(callback, data);
+    u64 woken = timer_waiter(unlinked(callback), data);
     u64 stack = parked_stack(thread, woken);
     struct ww_timer_fire *e = go_record(WW_TIMER_FIRE, site, current_goid(g));
     if (!e)

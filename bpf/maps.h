@@ -159,10 +159,27 @@ static inline struct ww_thread *this_thread(void)
 }
 
 /* Whether a loop goes on, in a form in which the compiler keeps the bound that the verifier needs. */
-static inline u32 below(u32 index, u32 count)
+static inline u32 below(u64 index, u64 count)
 {
     asm volatile("" : "+r"(index));
     return index < count;
+}
+
+/* A copy that the verifier doesn't know to be equal: what a comparison tells of one, it would note of
+ * the other, and walk once more through all that follows. */
+static inline u64 unlinked(u64 value)
+{
+    asm volatile("%0 ^= 0" : "+r"(value));
+    return value;
+}
+
+/* The same value, of which the verifier knows nothing: it goes on once behind a loop that may end in
+ * any round, and not once for each. */
+static inline u64 forgotten(struct ww_thread *thread, u64 value)
+{
+    volatile u64 *place = &thread->text.hash;
+    *place = value;
+    return *place;
 }
 
 /* 64 bits over whole words: the tail of the last word must be zero. 0 stands for nothing. */
@@ -171,10 +188,10 @@ static inline u64 hash_words(struct ww_text *text, u32 kind, u32 length)
     u64 *words = (u64 *)text->data;
     u64 hash = 0x9e3779b97f4a7c15ULL + kind;
 #pragma clang loop unroll(disable)
-    for (u32 i = 0; i < WW_TEXT_BYTES / 8; i++) {
+    for (u64 i = 0; i < WW_TEXT_BYTES / 8; i++) {
         if (!below(i * 8, length))
             break;
-        hash = (hash ^ words[bounded(i, WW_TEXT_BYTES / 8)]) * 0x9e3779b97f4a7c15ULL;
+        hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ULL;
         hash ^= hash >> 29;
     }
     return hash ? hash : 1;

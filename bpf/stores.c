@@ -19,21 +19,24 @@ static inline u64 pointers_sum(struct ww_thread *thread, u64 items, u64 count)
 {
     if (!thread || count > WW_MAX_POINTERS)
         return 0;
-    u64 sum = WW_EMPTY_SUM, bad = 0, *chunk = (u64 *)thread->text.data;
+    /* What doesn't fill a chunk is read first: 0 adds nothing, and the others are of one size. */
+    u64 sum = WW_EMPTY_SUM, *chunk = (u64 *)thread->text.data, first = count & (WW_CHUNK - 1);
+    __builtin_memset(chunk, 0, WW_TEXT_BYTES);
+    u64 bad = bpf_probe_read_user(chunk, first * 16, (void *)items);
+    items += first * 16;
+    count -= first;
 #pragma clang loop unroll(disable)
-    for (u32 i = 0; i < WW_MAX_POINTERS; i += WW_CHUNK) {
-        if (!below(i, (u32)count) || bad)
+    for (u64 i = 0; i <= WW_MAX_POINTERS; i += WW_CHUNK) {
+        for (u32 j = 0; j < WW_CHUNK; j++) {
+            u64 address = chunk[2 * j + 1];
+            /* One after the other: all at once need more registers than there are. */
+            asm volatile("" : "+r"(address), "+r"(sum));
+            sum += mixed(address);
+        }
+        if (!below(i, count) || bad)
             break;
-        u32 here = (u32)count - i;
-        if (here >= WW_CHUNK)
-            here = WW_CHUNK;
-        else
-            __builtin_memset(chunk, 0, WW_TEXT_BYTES);
-        u32 bytes = bounded(here - 1, WW_CHUNK) * 16 + 16;
-        bad |= bpf_probe_read_user(chunk, bytes, (void *)(items + i * 16));
-        /* 0 adds nothing. */
-        for (u32 j = 0; j < WW_CHUNK; j++)
-            sum += mixed(chunk[2 * j + 1]);
+        bad = bpf_probe_read_user(chunk, WW_TEXT_BYTES, (void *)items);
+        items += WW_TEXT_BYTES;
     }
     if (bad)
         return 0;
@@ -154,19 +157,21 @@ int on_informer(struct pt_regs *ctx)
 static inline void split_key(struct ww_thread *thread, struct ww_read *read, u64 key, u64 length)
 {
     u8 *text = thread->text.data;
-    u32 bytes = length > WW_TEXT_BYTES - 1 ? WW_TEXT_BYTES - 1 : (u32)length;
+    u64 bytes = length > WW_TEXT_BYTES - 1 ? WW_TEXT_BYTES - 1 : length;
     if (bpf_probe_read_user(text, bounded(bytes, WW_TEXT_BYTES), (void *)key))
         return;
-    u32 slash = 0, seen = 0;
+    bytes = unlinked(bytes);
+    u64 slash = 0, seen = 0;
 #pragma clang loop unroll(disable)
-    for (u32 i = 0; i < WW_TEXT_BYTES; i++) {
+    for (u64 i = 0; i < WW_TEXT_BYTES; i++) {
         if (!below(i, bytes))
             break;
         /* No branch: the verifier would follow each place of a slash by itself, for a second. */
-        u32 here = (((u32)text[bounded(i, WW_TEXT_BYTES)] ^ '/') - 1) >> 31 & ~seen;
+        u64 here = (((u64)text[i] ^ '/') - 1) >> 63 & ~seen;
         slash |= here * (i + 1);
         seen |= here;
     }
+    slash = forgotten(thread, slash);
     if (slash > 1)
         read->namespace = name_hash(thread, key, slash - 1);
     read->object_name = name_hash(thread, key + slash, length - slash);
