@@ -7,6 +7,20 @@ _TOKEN = re.compile(
     r"|\{[\d,]*\}",
     re.DOTALL,
 )
+_FLAGS = re.compile(r"\(\?[aiLmsux]")
+
+
+def alternatives(pattern: str) -> list[str]:
+    """What is between the ``|`` that are in no group; together they match what the pattern does."""
+    if _FLAGS.search(pattern):
+        return [pattern]
+    parts, depth, start = list[str](), 0, 0
+    for token in _TOKEN.finditer(pattern):
+        depth += {"(": 1, ")": -1}.get(token[0], 0)
+        if token[0] == "|" and not depth:
+            parts.append(pattern[start : token.start()])
+            start = token.end()
+    return [*parts, pattern[start:]]
 
 
 def required_text(pattern: str) -> str:
@@ -14,7 +28,7 @@ def required_text(pattern: str) -> str:
 
     Groups, classes and escapes with a letter count as anything; what may be absent isn't counted.
     """
-    if re.search(r"\(\?[aiLmsux]", pattern):
+    if _FLAGS.search(pattern):
         return ""
     runs, depth = [""], 0
     for token in _TOKEN.finditer(pattern):

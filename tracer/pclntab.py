@@ -22,7 +22,7 @@ from whowoke.tracer.buildinfo import build_info
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.elfheaders import refuse
 from whowoke.tracer.moduledata import ModuleData, Table, find_module_data
-from whowoke.tracer.patterns import required_text
+from whowoke.tracer.patterns import alternatives, required_text
 from whowoke.tracer.pcvalues import MAX_TEXT, PcValues, text_at
 
 MAX_INLINE_DEPTH = 128
@@ -127,14 +127,19 @@ class FunctionTable:
     def matching(self, pattern: str | re.Pattern[str]) -> list[Function]:
         """Return the functions whose full name contains ``pattern``, by address."""
         text = pattern if isinstance(pattern, str) else pattern.pattern
-        scan, wanted = re.compile(text.encode()), required_text(text).encode()
+        found = {start for part in alternatives(text) for start in self._matching(part)}
+        return self._named(sorted(found))
+
+    def _matching(self, pattern: str) -> list[int]:
+        """Offsets of the names that contain a pattern without alternatives."""
+        scan, wanted = re.compile(pattern.encode()), required_text(pattern).encode()
         names, found, at = self._names, list[int](), 0
         for _ in range(MAX_NAMES):
             # The whole table is searched for plain text only: a pattern that isn't found may take
             # the square of what it is searched in.
             at = names.find(wanted, at)
             if not 0 <= at < len(names):
-                return self._named(found)
+                return found
             start = names.rfind(b"\0", 0, at) + 1
             end = names.find(b"\0", at)
             end = len(names) if end < 0 else end

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from whowoke.tracer.patterns import required_text
+from whowoke.tracer.patterns import alternatives, required_text
 from whowoke.tracer.plan import all_probes
 
 
@@ -33,6 +33,19 @@ from whowoke.tracer.plan import all_probes
 )
 def test_required_text(pattern: str, text: str) -> None:
     assert required_text(pattern) == text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "parts"),
+    [
+        ("one", ["one"]),
+        ("^one|two$", ["^one", "two$"]),
+        (r"a(b|c)d|e[|]\|f|", ["a(b|c)d", r"e[|]\|f", ""]),
+        ("(?i)one|two", ["(?i)one|two"]),
+    ],
+)
+def test_alternatives(pattern: str, parts: list[str]) -> None:
+    assert alternatives(pattern) == parts
 
 
 def test_the_probes_functions_are_found_by_more_than_a_few_letters() -> None:
