@@ -50,6 +50,7 @@ static inline u64 parked_stack(struct ww_thread *thread, u64 g)
         bp = frame.bp;
         depth = i + 1;
     }
+    depth = (u32)forgotten(thread, depth);
     return depth ? send_text(&thread->text, WW_PARKED_STACK, depth * 8) : 0;
 }
 

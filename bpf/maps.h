@@ -165,6 +165,15 @@ static inline u32 below(u64 index, u64 count)
     return index < count;
 }
 
+/* The value, or the limit where that is less: one below a power of two. Without a branch, of which the
+ * verifier would follow both ways through all that comes. */
+static inline u64 at_most(u64 value, u64 limit)
+{
+    u64 over = value & ~limit, negative = -over;
+    asm volatile("" : "+r"(negative));
+    return (value | (u64)((s64)(over | negative) >> 63)) & limit;
+}
+
 /* A copy that the verifier doesn't know to be equal: what a comparison tells of one, it would note of
  * the other, and walk once more through all that follows. */
 static inline u64 unlinked(u64 value)
@@ -218,9 +227,9 @@ static inline u64 name_hash(struct ww_thread *thread, u64 address, u64 length)
 {
     if (!thread || !address || !length)
         return 0;
-    u32 bytes = length > WW_TEXT_BYTES - 1 ? WW_TEXT_BYTES - 1 : (u32)length;
-    ((u64 *)thread->text.data)[bounded(bytes >> 3, WW_TEXT_BYTES / 8)] = 0;
-    if (bpf_probe_read_user(thread->text.data, bounded(bytes, WW_TEXT_BYTES), (void *)address))
+    u64 bytes = at_most(length, WW_TEXT_BYTES - 1);
+    ((u64 *)thread->text.data)[bytes >> 3] = 0;
+    if (bpf_probe_read_user(thread->text.data, bytes, (void *)address))
         return 0;
     return send_text(&thread->text, WW_NAME, bytes);
 }
