@@ -6,6 +6,7 @@ needed for a moment. A child that dies of a hostile binary doesn't take the reco
 
 import os
 import pickle
+import signal
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -17,7 +18,7 @@ T = TypeVar("T")
 
 
 class Child(Generic[T]):
-    """``work`` in a copy of this process, begun now; every one must be asked for its ``result``."""
+    """``work`` in a copy of this process, begun now; ask for its ``result``, or ``end`` it."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._pipe, theirs = os.pipe()
@@ -43,6 +44,12 @@ class Child(Generic[T]):
             raise value
         result: T = value
         return result
+
+    def end(self) -> None:
+        """End it: nobody needs its result."""
+        os.close(self._pipe)
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
 
 
 def in_child(work: Callable[[], T]) -> T:

@@ -115,9 +115,11 @@ def _source_digest() -> bytes:
     """Over what decides what is compiled and how it is loaded."""
     digest = hashlib.sha256()
     for package in ("whowoke.tracer", "whowoke.bpf"):
-        root = Path(str(files(package)))
-        for path in sorted(root.rglob("*")):
-            if path.suffix in (".py", ".toml", ".c", ".h"):
-                data = path.read_bytes()
-                digest.update(f"{path.relative_to(root)} {len(data)}\n".encode() + data)
+        root = str(files(package))
+        found = [os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names]
+        for path in sorted(found):
+            if path.endswith((".py", ".toml", ".c", ".h")):
+                with open(path, "rb") as file:
+                    data = file.read()
+                digest.update(f"{path[len(root) :]} {len(data)}\n".encode() + data)
     return digest.digest()

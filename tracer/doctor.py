@@ -1,6 +1,5 @@
 """Says what recording needs of this machine and of a target, and what to do where it is missing."""
 
-import importlib.metadata
 import os
 import platform
 import re
@@ -209,6 +208,9 @@ def _check_target(pid: int) -> Iterator[Check]:
 
 def installed_version() -> str:
     """The version of the installed whowoke."""
+    # 2 MB, which a recorder leaves to a child.
+    import importlib.metadata
+
     try:
         return importlib.metadata.version("whowoke")
     except importlib.metadata.PackageNotFoundError:

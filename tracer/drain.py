@@ -11,6 +11,7 @@ from whowoke.tracer.budget import Budget, Walks
 from whowoke.tracer.engine import Engine
 from whowoke.tracer.periods import Periods
 from whowoke.tracer.program import Program
+from whowoke.tracer.ring import distinct
 from whowoke.tracer.statistics import Statistics
 from whowoke.tracer.symbols import code_addresses, split_texts
 from whowoke.tracer.timing import Timing
@@ -151,7 +152,7 @@ class Drain:
             self._timing.first_record()
         self.records += len(batch)
         kinds = batch["kind"]
-        there = set(np.unique(kinds).tolist())
+        there = set(np.flatnonzero(np.bincount(kinds)).tolist())
         for record in (record for record in records if record.kind in there):
             rows = batch[kinds == record.kind].view(schema.record_dtype(record))
             self._write_symbols(rows)
@@ -182,7 +183,7 @@ class Drain:
 
     def _add_reconcilers(self, rows: npt.NDArray[np.void]) -> None:
         """Probe the returns of reconcilers that are only known since they run."""
-        for method, closure in np.unique(rows[["method", "closure"]]).tolist():
+        for method, closure in distinct(rows[["method", "closure"]]).tolist():
             if (method, closure) in self._reconcilers:
                 continue
             self._reconcilers.add((method, closure))
@@ -191,14 +192,14 @@ class Drain:
                 self._engine.attach_sites(RETURN_PROGRAM, indexes)
 
     def _write_types(self, rows: npt.NDArray[np.void]) -> None:
-        new = {int(address) for address in np.unique(rows["object_type"])} - self._symbols - {0}
+        new = set(distinct(rows["object_type"]).tolist()) - self._symbols - {0}
         self._symbols |= new
         if new:
             self._writer.strings({a: self._program.symbols.type_name(a) for a in new})
 
     def _check_offsets(self, rows: npt.NDArray[np.void]) -> None:
         """Goroutines start at functions: if these don't, the offsets are not this program's."""
-        for address in np.unique(rows["woken_start"]):
+        for address in distinct(rows["woken_start"]):
             if not address:
                 continue
             if self._program.symbols.is_entry(int(address)):

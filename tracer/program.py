@@ -12,10 +12,10 @@ from whowoke.tracer.apart import in_child
 from whowoke.tracer.buildinfo import build_info
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.pclntab import FunctionTable
-from whowoke.tracer.plan import Plan
+from whowoke.tracer.plan import Plan, all_probes
 from whowoke.tracer.probes import make_plan, reconciler_sites
 from whowoke.tracer.sites import Code
-from whowoke.tracer.symbols import Symbols
+from whowoke.tracer.symbols import Kernel, Symbols
 from whowoke.tracer.target import SYSMON, Target, sysmon_tid
 from whowoke.tracer.timers import FOREVER_NS, clock_offset_ns
 
@@ -36,7 +36,7 @@ def _open_table(elf: ElfFile) -> tuple[FunctionTable | None, str]:
 class Program:
     """Everything that is read from the executable once. UnsupportedError if it isn't Go."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, kernel: Kernel | None = None) -> None:
         self.target = target
         self.elf = target.open_elf()
         self.info = build_info(self.elf)
@@ -47,7 +47,7 @@ class Program:
             if self.table
             else Plan([], {}, (), [f"{reason}: only threads and system calls are recorded"])
         )
-        self.symbols = Symbols(self.elf, self.table, self.bias)
+        self.symbols = Symbols(self.elf, self.table, self.bias, kernel)
         self._lines = {
             planned.site.address + self.bias: planned.line_address + self.bias
             for planned in self.plan.sites
@@ -55,6 +55,8 @@ class Program:
         self._sysmon_tid: int | None = None
 
     def _plan(self, table: FunctionTable) -> Plan:
+        # Read once here, not in each child that needs them.
+        all_probes()
         return in_child(lambda: make_plan(self.info, table, Code(self.elf), self.bias))
 
     @cached_property

@@ -22,6 +22,7 @@ from whowoke.tracer.program import Program
 from whowoke.tracer.recorded import Terms, note_hidden
 from whowoke.tracer.session import Say, Session
 from whowoke.tracer.suspends import Suspends
+from whowoke.tracer.symbols import Kernel
 from whowoke.tracer.target import Target
 from whowoke.tracer.timing import Timing
 
@@ -47,19 +48,24 @@ def record(
         # To choose means to read binaries, too: of all candidates, for their version of Go.
         privileges.before_target(uprobes.way(), launched is not None)
         search = Search(options.selection)
+        kernel = Kernel()
+        stack.callback(kernel.close)
+        if not (options.dry_run or options.list_probes):
+            kernel.begin()
         with timing.step("open target"):
             targets = [Target.open(launched.pid)] if launched else choose(search)
         for target in targets:
             stack.callback(target.close)
         with timing.step("read binary and plan"):
-            programs = [Program(target) for target in targets]
+            programs = [Program(target, kernel) for target in targets]
         note_hidden(programs)
         if options.dry_run or options.list_probes:
             return _dry_run(programs, search)
         writer = stack.enter_context(_writer(options, targets))
         followed = Followed(options.spans, writer)
         stack.callback(followed.close)
-        session = Session(Terms(options, timing, enabling.descriptor), search, writer, say)
+        terms = Terms(options, timing, enabling.descriptor, kernel=kernel)
+        session = Session(terms, search, writer, say)
         stack.callback(session.close)
         session.load(programs)
         interrupted = stack.enter_context(_interrupts())

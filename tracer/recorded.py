@@ -9,6 +9,7 @@ from pathlib import Path
 from whowoke.analysis.capture.reader import Loss, PartWriter
 from whowoke.analysis.durations import format_duration
 from whowoke.tracer import privileges, uprobes
+from whowoke.tracer.apart import Child
 from whowoke.tracer.budget import Budget, Walks
 from whowoke.tracer.calibrate import TrapCosts
 from whowoke.tracer.compiling import compiled
@@ -23,7 +24,7 @@ from whowoke.tracer.periods import Periods
 from whowoke.tracer.program import Program
 from whowoke.tracer.sockets import open_sockets
 from whowoke.tracer.statistics import Statistics
-from whowoke.tracer.symbols import kernel_symbols_are_hidden
+from whowoke.tracer.symbols import Kernel, kernel_symbols_are_hidden
 from whowoke.tracer.timing import Timing
 from whowoke.tracer.versions import versions_of
 
@@ -38,6 +39,7 @@ class Terms:
     timing: Timing
     enable: Callable[[], int]
     traps: TrapCosts = field(default_factory=TrapCosts)
+    kernel: Kernel = field(default_factory=Kernel)
 
 
 class Recorded:
@@ -79,24 +81,23 @@ class Recorded:
 
     def load(self, timing: Timing) -> None:
         """Compile the kernel side, or take what was kept, and load it."""
-        symbols = self._opened.symbols
-        symbols.read_kernel()
-        try:
-            before_ns = time.monotonic_ns()
-            programs, kept = compiled(self.plan)
-            name = "read compiled programs" if kept else "compile"
-            timing.add(name, time.monotonic_ns() - before_ns)
-            with timing.step("load"):
-                self._engine.load(programs)
-        finally:
-            with timing.step("read kernel symbols"):
-                symbols.wait_for_kernel()
+        program = self._opened
+        program.symbols.kernel.begin()
+        before_ns = time.monotonic_ns()
+        programs, kept = compiled(self.plan)
+        name = "read compiled programs" if kept else "compile"
+        timing.add(name, time.monotonic_ns() - before_ns)
+        with timing.step("load"):
+            self._engine.load(programs)
+        # Not earlier: who is at the other end of a socket is to hold until the attach.
+        self._about = Child(lambda: _metadata(program))
+        with timing.step("read kernel symbols"):
+            _ = program.symbols.kernel.symbols
 
     def describe(self, writer: PartWriter, number: int) -> None:
         """Begin its part of the capture, the ``number``-th."""
-        program = self._opened
         self.number, self._writer = number, writer
-        about = _metadata(program) | identity(self.target.pid)
+        about = self._about.result() | identity(self.target.pid)
         container = self.who.described()
         about["privileges"] = privileges.told()
         writer.metadata(about | ({"container": container} if container else {}))

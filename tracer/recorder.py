@@ -4,6 +4,7 @@ typer and what it needs take 12 MB, which a recorder would keep for hours, and a
 what a recording needs: so a child has them, and meanwhile this process reads the rest.
 """
 
+import gc
 import sys
 from dataclasses import dataclass
 
@@ -52,6 +53,7 @@ def _carry_out(parser: Child[Order | int]) -> int:
     import_numpy()
     import whowoke.tracer.record  # noqa: F401
 
+    gc.enable()
     order = parser.result()
     if isinstance(order, Order):
         carry_out(order)

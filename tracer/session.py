@@ -191,7 +191,7 @@ class Session:
         before = next(iter(alike or ([] if self._grows else left)), None)
         one: Recorded | None = None
         try:
-            program = Program(Target.open(found.pid))
+            program = Program(Target.open(found.pid), self._terms.kernel)
             note_hidden([program])
             one = Recorded(program, found.identity, before)
             one.load(self._terms.timing)

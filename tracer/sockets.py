@@ -4,8 +4,6 @@ import socket
 import struct
 from typing import Any
 
-import psutil
-
 from whowoke.tracer.target import Target
 
 _IN6_SIZE = 28
@@ -28,6 +26,9 @@ def socket_address(data: bytes) -> str:
 
 def open_sockets(target: Target) -> list[dict[str, Any]]:
     """The sockets that the process has now: ``fd``, ``local``, ``peer`` (empty while listening)."""
+    # 1 MB, which a recorder leaves to a child.
+    import psutil
+
     try:
         found = psutil.Process(target.pid).net_connections(kind="all")
     except psutil.Error:

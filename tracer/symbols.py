@@ -4,10 +4,8 @@ User addresses are those of the running process; the load bias is taken off here
 are looked up in /proc/kallsyms, which only root sees.
 """
 
-import re
 import struct
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +13,11 @@ import numpy.typing as npt
 
 from whowoke.analysis.capture import schema
 from whowoke.analysis.capture.reader import Frame
-from whowoke.tracer.apart import Child, in_child
+from whowoke.tracer.apart import Child
 from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.gotypes import type_name
 from whowoke.tracer.pclntab import FunctionTable
+from whowoke.tracer.ring import distinct
 from whowoke.tracer.sockets import socket_address
 
 KALLSYMS = Path("/proc/kallsyms")
@@ -26,7 +25,9 @@ FIRST_BYTES = 65536
 UNKNOWN = Frame("", "", 0)
 # Bytes; no function of the kernel is as long. Behind its text are JIT-compiled BPF programs.
 MAX_FUNCTION = 1 << 16
-_KERNEL_FUNCTION = re.compile(rb"^([0-9a-f]{16}) [tTwW] (\S+)", re.MULTILINE)
+_DIGITS, _TYPE_AT, _NAME_AT = 16, 17, 19
+_FUNCTIONS = np.frombuffer(b"tTwW", "u1")
+_TAB, _NEWLINE = b"\t\n"
 
 
 class KernelSymbols:
@@ -37,15 +38,24 @@ class KernelSymbols:
     """
 
     def __init__(self, text: bytes) -> None:
-        found = _KERNEL_FUNCTION.findall(text)
-        digits = b"".join(address for address, _ in found).decode()
+        characters = np.frombuffer(text, "u1")
+        ends = np.flatnonzero(characters == _NEWLINE)
+        starts = np.concatenate(([0], ends + 1))[:-1]
+        is_function = ends - starts > _NAME_AT
+        is_function[is_function] = np.isin(characters[starts[is_function] + _TYPE_AT], _FUNCTIONS)
+        starts, ends = starts[is_function], ends[is_function]
+        digits = characters[starts[:, None] + np.arange(_DIGITS)].tobytes().decode()
         addresses = np.frombuffer(bytes.fromhex(digits), ">u8").astype("<u8")
+        # The module's name is behind a tab.
+        tabs = np.append(np.flatnonzero(characters == _TAB), len(text))
+        ends = np.minimum(ends, tabs[np.searchsorted(tabs, starts)])
         order = np.argsort(addresses, kind="stable")
         order = order[addresses[order] > 0]
         self._addresses = addresses[order]
-        names = [found[row][1] for row in order.tolist()]
-        self._names = b"".join(names)
-        self._ends = np.cumsum([len(name) for name in names], dtype="<u4")
+        starts, lengths = starts[order] + _NAME_AT, (ends - starts)[order] - _NAME_AT
+        self._ends = np.cumsum(lengths, dtype="<u4")
+        places = np.arange(lengths.sum()) + np.repeat(starts + lengths - self._ends, lengths)
+        self._names: bytes = characters[places].tobytes()
 
     def name_at(self, address: int) -> str:
         """The function at an address, empty where none is known."""
@@ -73,25 +83,47 @@ def kernel_symbols_are_hidden() -> bool:
         return True
 
 
+class Kernel:
+    """The kernel's symbols, read once for all processes of a recording: by a child, beforehand."""
+
+    def __init__(self) -> None:
+        self._child: Child[KernelSymbols] | None = None
+        self._symbols: KernelSymbols | None = None
+
+    def begin(self) -> None:
+        """Begin to read them: it takes longer than the rings have room for."""
+        if self._child is None and self._symbols is None:
+            self._child = Child(_kernel_symbols)
+
+    @property
+    def symbols(self) -> KernelSymbols:
+        """Wait for them."""
+        if self._symbols is None:
+            child = self._child or Child(_kernel_symbols)
+            self._child = None
+            self._symbols = child.result()
+        return self._symbols
+
+    def close(self) -> None:
+        """End what still reads."""
+        if self._child:
+            self._child.end()
+            self._child = None
+
+
 class Symbols:
     """Resolves what the kernel side sends: texts behind hashes, and single addresses.
 
     Without a function table only the kernel's addresses are known.
     """
 
-    def __init__(self, elf: ElfFile, table: FunctionTable | None, bias: int) -> None:
+    def __init__(
+        self, elf: ElfFile, table: FunctionTable | None, bias: int, kernel: Kernel | None = None
+    ) -> None:
         self._elf = elf
         self._table = table
         self._bias = bias
-        self._kernel_child: Child[KernelSymbols] | None = None
-
-    def read_kernel(self) -> None:
-        """Begin to read the kernel's symbols: it takes longer than the rings have room for."""
-        self._kernel_child = Child(_kernel_symbols)
-
-    def wait_for_kernel(self) -> None:
-        """Have the kernel's symbols."""
-        _ = self._kernel
+        self.kernel = kernel or Kernel()
 
     def frames(self, address: int, *, is_return_address: bool) -> list[Frame]:
         """Frames at an address of the process, innermost first; empty if it isn't Go code."""
@@ -112,12 +144,7 @@ class Symbols:
 
     def kernel_frame(self, address: int) -> Frame:
         """The kernel's function at an address; file and line aren't known."""
-        return Frame(self._kernel.name_at(address), "", 0)
-
-    @cached_property
-    def _kernel(self) -> KernelSymbols:
-        child, self._kernel_child = self._kernel_child, None
-        return child.result() if child else in_child(_kernel_symbols)
+        return Frame(self.kernel.symbols.name_at(address), "", 0)
 
     def type_name(self, address: int) -> str:
         """Name of a Go type, such as ``*v1.ConfigMap``, by the address of its descriptor."""
@@ -171,6 +198,6 @@ CODE_ADDRESSES = {
 def code_addresses(rows: npt.NDArray[np.void]) -> Iterable[tuple[int, bool]]:
     """Distinct code addresses in a batch of records of one kind, 0 left out."""
     for name in CODE_ADDRESSES.keys() & set(rows.dtype.names or ()):
-        for address in np.unique(rows[name]):
+        for address in distinct(rows[name]).tolist():
             if address:
-                yield int(address), CODE_ADDRESSES[name]
+                yield address, CODE_ADDRESSES[name]

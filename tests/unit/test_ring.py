@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from whowoke.tracer.ring import Ring
+from whowoke.tracer.ring import Ring, distinct
 
 PAGE = mmap.PAGESIZE
 DTYPE = np.dtype([("value", "<u8"), ("payload", "V32")])
@@ -85,3 +85,11 @@ def test_records_that_wrap_around_the_end(fake: FakeRing) -> None:
 def test_a_size_that_is_no_power_of_two_is_refused(fake: FakeRing) -> None:
     with pytest.raises(ValueError, match="power of two"):
         Ring(fake.fd, 3 * PAGE, DTYPE)
+
+
+def test_distinct_values() -> None:
+    values = np.array([3, 1, 3, 2, 1], "<u8")
+    assert distinct(values).tolist() == [1, 2, 3]
+    assert distinct(values[:0]).tolist() == []
+    pairs = np.array([(2, 1), (1, 9), (2, 1)], [("method", "<u8"), ("closure", "<u8")])
+    assert distinct(pairs).tolist() == [(1, 9), (2, 1)]

@@ -51,7 +51,7 @@ class World:
             plan=SimpleNamespace(sites=[1], missing=["no x"], described=list),
             elf=SimpleNamespace(close=lambda: None),
             sysmon_tid=lambda: None,
-            symbols=SimpleNamespace(read_kernel=lambda: None, wait_for_kernel=lambda: None),
+            symbols=SimpleNamespace(kernel=SimpleNamespace(begin=lambda: None, symbols=None)),
         )
 
 
@@ -97,7 +97,7 @@ def world(monkeypatch):
     monkeypatch.setattr(session, "calibrated", TrapCosts)
     monkeypatch.setattr(recorded, "_metadata", lambda program: {"pid": program.target.pid})
     monkeypatch.setattr(recorded, "read_informers", lambda *_: {})
-    monkeypatch.setattr(session, "Program", made.program)
+    monkeypatch.setattr(session, "Program", lambda pid, _kernel: made.program(pid))
     monkeypatch.setattr(session.Target, "open", lambda pid: pid)
     monkeypatch.setattr(session, "WAITING_INTERVAL_S", 0.0)
     monkeypatch.setattr(session, "GROWING_INTERVAL_S", 0.0)
