@@ -4,6 +4,7 @@ The recorder stays for hours; a disassembler, a binary's instructions and the ke
 needed for a moment. A child that dies of a hostile binary doesn't take the recorder with it.
 """
 
+import ctypes
 import os
 import pickle
 import signal
@@ -55,6 +56,12 @@ class Child(Generic[T]):
 def in_child(work: Callable[[], T]) -> T:
     """What ``work`` returns, or raises as a WhowokeError, in a copy of this process."""
     return Child(work).result()
+
+
+def give_memory_back() -> None:
+    """Let the kernel have what a start needed: glibc keeps what is free below what is in use."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
 
 
 def _serve(work: Callable[[], T], pipe: int) -> None:

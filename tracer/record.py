@@ -11,6 +11,7 @@ from whowoke.analysis.capture.reader import CaptureWriter, sudo_owner
 from whowoke.analysis.capture.segments import KeepingWriter, RotatingWriter
 from whowoke.analysis.errors import UsageError, WhowokeError
 from whowoke.tracer import privileges, uprobes
+from whowoke.tracer.apart import give_memory_back
 from whowoke.tracer.doctor import ensure_recordable
 from whowoke.tracer.enabling import Enabling
 from whowoke.tracer.finding.choosing import choose
@@ -71,6 +72,7 @@ def record(
         interrupted = stack.enter_context(_interrupts())
         _tell_detach(session.sites, say, " when the recording ends")
         session.attach()
+        give_memory_back()
         _give_up(options, writer, launched, session)
         start_ns = time.monotonic_ns()
         if isinstance(writer, RotatingWriter):

@@ -9,7 +9,7 @@ from tests import fixtures
 from tests.system.conftest import Recorder, Recording
 
 EXPIRIES = 29
-RECORDER_KB = 90_000
+RECORDER_KB = 65_000
 
 
 @pytest.fixture(autouse=True)

@@ -2,11 +2,12 @@
 
 import os
 import signal
+import time
 
 import pytest
 
 from whowoke.analysis.errors import UnsupportedError, WhowokeError
-from whowoke.tracer.apart import in_child
+from whowoke.tracer.apart import Child, in_child
 
 
 def test_the_result_comes_back() -> None:
@@ -30,3 +31,10 @@ def test_a_child_that_dies_is_an_error_of_two_lines(capfd: pytest.CaptureFixture
     with pytest.raises(WhowokeError, match="ZeroDivisionError: division by zero"):
         in_child(lambda: 1 / 0)
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_child_whose_result_nobody_needs_is_ended() -> None:
+    child = Child(lambda: time.sleep(60))
+    child.end()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(child._pid, os.WNOHANG)
