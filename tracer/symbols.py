@@ -54,7 +54,8 @@ class KernelSymbols:
         self._addresses = addresses[order]
         starts, lengths = starts[order] + _NAME_AT, (ends - starts)[order] - _NAME_AT
         self._ends = np.cumsum(lengths, dtype="<u4")
-        places = np.arange(lengths.sum()) + np.repeat(starts + lengths - self._ends, lengths)
+        places = np.repeat((starts + lengths - self._ends).astype("<i4"), lengths)
+        places += np.arange(len(places), dtype="<i4")
         self._names: bytes = characters[places].tobytes()
 
     def name_at(self, address: int) -> str:
