@@ -239,13 +239,14 @@ class Analysis:
         """What reconciles read, and whether an event for it exists."""
         controllers = {n: r.controller for n, r in enumerate(self.operations.reconciles, 1)}
         heard = listeners(self.capture, self.attribution)
-        requests, inside = load(self.requests), self.window.holds(self.requests["ts_ns"])
+        requests = load(self.asked)
+        inside = self.window.holds(self.asked.requests["ts_ns"])
         return Checks(list(compress(requests, inside)), controllers, heard, requests)
 
     @cached_property
     def evidence(self) -> dict[Cause, Evidence]:
         """What is known of each cause besides its wake-ups."""
-        redundant = [verdict for verdict, _ in self.redundancy]
+        redundant = self.judged["redundant"].tolist()
         return gather(self.attribution, self.counted, self.checks, redundant, self.capture)
 
     @cached_property
@@ -265,7 +266,7 @@ class Analysis:
         return cause_table(*found, self.evidence, self.reasoned)
 
     @cached_property
-    def led_to(self) -> dict[int, set[int]]:
+    def led_to(self) -> dict[int, tuple[int, ...]]:
         """Reconciles, by row, that each wake-up led to."""
         return led_to(self.attribution)
 
@@ -278,7 +279,7 @@ class Analysis:
             is_plumbing=load_reasons().is_plumbing,
             led_to=self.led_to,
             set_by=set_by(self.attribution),
-            redundant={n for n, (verdict, _) in enumerate(self.redundancy) if verdict == "yes"},
+            redundant=set(np.flatnonzero(self.judged["redundant"] == "yes").tolist()),
             wrote=self.checks.wrote,
             sees_writes=sees_writes(self.capture, self.chains.blind),
         )

@@ -132,8 +132,12 @@ def verdicts(capture: CaptureLike, asked: Asked, reconciles: Sequence[Reconcile]
             asked.whole,
             asked.handed,
         )
-        found = [judge.verdict(number) for number in range(runs)]
-    texts = {name: [row[n] for row in found] for n, name in enumerate(VERDICT)}
+        # Few are different: each is in memory once.
+        known: dict[tuple[str, str], tuple[str, str]] = {}
+        found = [known.setdefault(one, one) for one in map(judge.verdict, range(runs))]
+    texts = {
+        name: pd.Series([row[n] for row in found], dtype=object) for n, name in enumerate(VERDICT)
+    }
     return pd.DataFrame({**texts, **counts})
 
 

@@ -103,6 +103,10 @@ class Texts:
         """The text of a number."""
         return self._found[code]
 
+    def known(self, code: int) -> str | None:
+        """The same, None for none."""
+        return self._found[code] or None
+
     def of(self, hashes: Rows) -> Rows:
         """The text of each hash, also of those made signed; none where it isn't known."""
         return mapped(hashes, lambda value: self.code(self.of_hash(value)))

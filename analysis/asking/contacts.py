@@ -73,6 +73,7 @@ def contact_rows(
     The place of a connection is where a goroutine waited for it.
     """
     calls = capture.records("syscall", telling)
+    breaks = _poller(calls)
     calls = calls[np.isin(calls["number"], CALLS) & (calls["goid"] != 0)]
     run = family.reconcile_of(signed(calls["goid"]), signed(calls["ts_ns"]))
     calls, run = calls[run != MISSING], run[run != MISSING]
@@ -82,7 +83,6 @@ def contact_rows(
     http = _http_descriptors(waits, askers, peers)
     http |= {call[:2] for call, own in zip(opened, transport.tolist(), strict=True) if own}
     hosts = _hosts(capture)
-    breaks = _poller(capture)
     kept, peer, verb = [], [], []
     for row, (call, number, own) in enumerate(
         zip(opened, calls["number"].tolist(), transport.tolist(), strict=True)
@@ -183,9 +183,8 @@ def _hosts(capture: CaptureLike) -> set[str]:
     return {capture.strings.get(host, "") for host in hosts} - {""}
 
 
-def _poller(capture: CaptureLike) -> frozenset[int]:
+def _poller(calls: Rows) -> frozenset[int]:
     """Descriptors by which goroutines wake the scheduler's poller: it alone reads them."""
-    calls = capture.records("syscall", telling)
     reads = calls[(calls["number"] == READ) & (calls["goid"] == 0)]
     return frozenset(np.unique(reads["first"]).tolist())
 

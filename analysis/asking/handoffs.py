@@ -8,7 +8,7 @@ from whowoke.analysis.asking.family import Family, signed
 from whowoke.analysis.asking.requests import Requests
 from whowoke.analysis.rules.causes import Rules
 from whowoke.analysis.rules.frames import CaptureLike, Code, Rows, Stack, matches_any
-from whowoke.analysis.rules.lookup import MISSING, codes, last_before
+from whowoke.analysis.rules.lookup import MISSING, last_before
 from whowoke.analysis.waking.chains import AWAITING, SAME_CALL_NS
 
 # What a goroutine waits for that isn't another one's work: its turn, an answer.
@@ -16,19 +16,25 @@ OWN_WAITS = ("lock", *AWAITING)
 
 
 class Waits:
-    """What goroutines that were made ready had waited for."""
+    """Goroutines that were made ready and had waited for something that another one gives."""
 
     def __init__(self, capture: CaptureLike, code: Code, rules: Rules) -> None:
         self._code, self._rules, self._known = code, rules, load_known().stacks
-        ready = capture.records("goroutine_ready")
+        self._given: dict[tuple[int, int], bool] = {}
+        ready = capture.records("goroutine_ready", self._are_given)
         self.ts, self.waker, self.woken = (
             signed(ready[name]) for name in ("ts_ns", "goid", "woken_goid")
         )
-        stack, start = ready["parked_stack"], ready["woken_start"]
-        _, first, where = np.unique(codes(stack, start), return_index=True, return_inverse=True)
-        distinct = zip(stack[first].tolist(), start[first].tolist(), strict=True)
-        given = np.array([self._gets_something(*pair) for pair in distinct], bool)
-        self.given = given[where] if len(given) else np.zeros(0, bool)
+
+    def _are_given(self, ready: Rows) -> Rows:
+        """Which of these are such ones."""
+        waits = zip(ready["parked_stack"].tolist(), ready["woken_start"].tolist(), strict=True)
+        return np.fromiter((self._is_given(*wait) for wait in waits), bool, len(ready))
+
+    def _is_given(self, stack: int, start: int) -> bool:
+        if (stack, start) not in self._given:
+            self._given[stack, start] = self._gets_something(stack, start)
+        return self._given[stack, start]
 
     def _gets_something(self, stack: int, start: int) -> bool:
         frames = self._code.stack(stack, start)
@@ -50,7 +56,7 @@ class Waits:
 def handed(capture: CaptureLike, waits: Waits, family: Family, exchanges: Exchanges) -> Rows:
     """For each reconcile whether a stranger made one of its goroutines go on with something."""
     result = np.zeros(len(family.start), bool)
-    rows = np.flatnonzero(waits.given & (waits.waker != 0))
+    rows = np.flatnonzero(waits.waker != 0)
     ts, woken = waits.ts[rows], waits.woken[rows]
     run = family.reconcile_of(woken, ts)
     stranger = (run != MISSING) & (family.reconcile_of(waits.waker[rows], ts) != run)
@@ -67,8 +73,8 @@ def handed_out(waits: Waits, requests: Requests, family: Family) -> Rows:
     result = np.zeros(len(family.start), bool)
     stranger = (requests["run"] == MISSING) & (requests["goid"] != 0) & ~requests.notes()
     ts, goid = requests["ts_ns"][stranger], requests["goid"][stranger]
-    wake = last_before(goid, ts, waits.woken[waits.given], waits.ts[waits.given])
-    wake = np.flatnonzero(waits.given)[wake[wake != MISSING]]
+    wake = last_before(goid, ts, waits.woken, waits.ts)
+    wake = wake[wake != MISSING]
     run = family.reconcile_of(waits.waker[wake], waits.ts[wake])
     result[run[run != MISSING]] = True
     return result
@@ -76,7 +82,7 @@ def handed_out(waits: Waits, requests: Requests, family: Family) -> Rows:
 
 def _by_timer(capture: CaptureLike, woken: Rows, ts: Rows) -> Rows:
     """Which goroutines a timer made ready, by way of whoever ran."""
-    fires = capture.records("timer_fire")
+    fires = capture.records("timer_fire", lambda rows: np.isin(signed(rows["woken_goid"]), woken))
     times = signed(fires["ts_ns"])
     fire = last_before(woken, ts, signed(fires["woken_goid"]), times)
     if not len(fires):

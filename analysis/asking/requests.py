@@ -86,8 +86,11 @@ def rows(texts: Texts, count: int, **columns: Any) -> Requests:
 
 def together(parts: Sequence[Requests]) -> Requests:
     """All rows, in the order of time."""
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0].columns}
-    return Requests(parts[0].texts, columns).take(np.argsort(columns["ts_ns"], kind="stable"))
+    order = np.argsort(np.concatenate([part["ts_ns"] for part in parts]), kind="stable")
+    columns = {
+        name: np.concatenate([part[name] for part in parts])[order] for name in parts[0].columns
+    }
+    return Requests(parts[0].texts, columns)
 
 
 def cache_rows(capture: CaptureLike, texts: Texts, askers: Askers, family: Family) -> Requests:

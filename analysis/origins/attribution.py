@@ -12,7 +12,7 @@ from whowoke.analysis.queueing.queues import Add, Ready, Reconcile
 from whowoke.analysis.queueing.reconciles import Operations
 from whowoke.analysis.queueing.served import Served
 from whowoke.analysis.queueing.watches import Watches
-from whowoke.analysis.rules.causes import BEFORE, UNKNOWN, Cause, Rule, Rules, distinct
+from whowoke.analysis.rules.causes import BEFORE, UNKNOWN, Cause, Rule, Rules, Shared, distinct
 from whowoke.analysis.rules.frames import NOWHERE, CaptureLike, Code, Place, place
 from whowoke.analysis.rules.lookup import MISSING
 from whowoke.analysis.waking.chains import Chains
@@ -70,7 +70,7 @@ class Attribution:
         self._delays = Delays(operations.queues.adds)
         self._seen: list[Seen | None] = [None] * len(wakeups)
         self._alike: dict[tuple[object, ...], Seen] = {}
-        self._adds: dict[int, list[Cause]] = {}
+        self._shared = Shared()
         self._resync_by_goid: dict[int, Cause] = {}
 
     # ------------------------------------------------------------ wake-ups
@@ -85,7 +85,10 @@ class Attribution:
             self._seen[number] = seen
             self._decide(number, seen)
             self._before(number, seen)
-            self._seen[number] = seen = self._alike.setdefault(seen.key, seen)
+            seen.begun = self._shared.row(seen.begun)
+            # An answer is hardly ever to the same as another one.
+            if not seen.answered:
+                self._seen[number] = seen = self._alike.setdefault(seen.key, seen)
         return seen
 
     def _answered(self, number: int) -> list[int | None]:
@@ -228,11 +231,11 @@ class Attribution:
 
     def of_add(self, add: Add) -> list[Cause]:
         """Why an item was added."""
-        key = id(add)
-        if key not in self._adds:
-            self._adds[key] = [UNKNOWN]
-            self._adds[key] = self._of_add(add)
-        return self._adds[key]
+        if add.causes is None:
+            # Records that make no sense may ask for this one again: they find it unknown.
+            add.causes = [UNKNOWN]
+            add.causes = self._shared.row(self._of_add(add))
+        return add.causes
 
     def _of_add(self, add: Add) -> list[Cause]:
         controller = self.operations.controllers.get(add.key[0], "")

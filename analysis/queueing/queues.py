@@ -8,6 +8,8 @@ Get takes what is in the queue.
 
 from dataclasses import dataclass, field
 
+from whowoke.analysis.rules.causes import Cause
+
 Key = tuple[int, int, int]
 
 # Of one item, those among which is looked for what made it ready: the first does in a sound queue.
@@ -23,6 +25,7 @@ class Add:
     """One item handed to a queue. ``due_ns`` of a rate-limited one is known once it is ready.
 
     ``waiting`` as long as it waits apart, which only delayed items of client-go's queues do.
+    ``causes`` once they were asked for.
     """
 
     ts_ns: int
@@ -39,6 +42,7 @@ class Add:
     event: str = ""
     reconcile: "Reconcile | None" = None
     return_pc: int = 0
+    causes: list[Cause] | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -52,8 +56,8 @@ class Ready:
     goid: int
     tid: int
     key: Key
-    adds: list[Add] = field(default_factory=list)
-    delayed: list[Add] = field(default_factory=list)
+    adds: tuple[Add, ...] = ()
+    delayed: tuple[Add, ...] = ()
     before: bool = False
 
 
@@ -65,7 +69,7 @@ class Get:
     goid: int
     tid: int
     key: Key
-    consumed: list[Add] = field(default_factory=list)
+    consumed: tuple[Add, ...] = ()
     last_ready_ns: int = 0
     reconcile: "Reconcile | None" = None
     first: bool = False
@@ -128,9 +132,9 @@ class _Item:
     was_due: bool = False
     before_ns: int = 0
 
-    def in_queue(self) -> list[Add]:
+    def in_queue(self) -> tuple[Add, ...]:
         """The adds that the next Get takes."""
-        return [add for add in self.pending if not add.waiting]
+        return tuple([add for add in self.pending if not add.waiting])
 
     def newest(self) -> list[Add]:
         """The newest of these: an item becomes ready once, whatever is added to it then."""
@@ -154,7 +158,7 @@ class Queues:
     def add(self, add: Add) -> None:
         """An item was handed in."""
         if not add.rate_limited or add.after_ns:
-            add.due_ns = add.ts_ns + add.after_ns
+            add.due_ns = add.ts_ns + add.after_ns if add.after_ns else add.ts_ns
         self.adds.append(add)
         self._item(add.key).pending.append(add)
 
@@ -164,7 +168,7 @@ class Queues:
         moved = [add for add in item.pending if add.waiting]
         for add in moved:
             add.waiting = False
-        due.adds = due.delayed = [a for a in moved if (a.due_ns or 0) <= due.ts_ns]
+        due.adds = due.delayed = tuple([a for a in moved if (a.due_ns or 0) <= due.ts_ns])
         # Of all delays of an item one is over, and at most one was set before the recording.
         due.before = not due.adds and not item.was_due
         item.before_ns = due.ts_ns if due.before else item.before_ns
@@ -219,11 +223,11 @@ class Queues:
         item.known = True
 
 
-def _made_ready(pending: list[Add], ts_ns: int) -> tuple[list[Add], list[Add]]:
+def _made_ready(pending: list[Add], ts_ns: int) -> tuple[tuple[Add, ...], tuple[Add, ...]]:
     """Of the waiting adds those for at once, and those whose delay is over by now."""
     at_once = [a for a in pending if not a.after_ns and not a.rate_limited]
     due = [a for a in pending if a.after_ns and a.due_ns is not None and a.due_ns <= ts_ns]
-    return at_once, due or [a for a in pending if a.due_ns is None]
+    return tuple(at_once), tuple(due or [a for a in pending if a.due_ns is None])
 
 
 def _take_back_due(item: _Item, due: Ready) -> None:
@@ -231,10 +235,9 @@ def _take_back_due(item: _Item, due: Ready) -> None:
     get = item.last_get
     if get is None or get.ts_ns < due.ts_ns:
         return
-    for add in [add for add in due.adds if add.get is get]:
-        get.consumed.remove(add)
-        add.get = None
-        item.pending.append(add)
+    for add in due.adds:
+        if add.get is get:
+            _put_back(item, get, add)
 
 
 def _take_back(item: _Item, ts_ns: int) -> bool:
@@ -247,7 +250,11 @@ def _take_back(item: _Item, ts_ns: int) -> bool:
         return False
     if late.due_ns is not None and not 0 <= ts_ns - late.due_ns < FLUSH_NS:
         return False
-    get.consumed.remove(late)
-    late.get = None
-    item.pending.append(late)
+    _put_back(item, get, late)
     return True
+
+
+def _put_back(item: _Item, get: Get, add: Add) -> None:
+    get.consumed = tuple([other for other in get.consumed if other is not add])
+    add.get = None
+    item.pending.append(add)

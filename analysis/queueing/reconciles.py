@@ -109,10 +109,19 @@ class _Replay:
         self._goroutines: dict[int, _Goroutine] = {}
         self._callers: dict[int, str] = {}
         self._keys: dict[Key, Key] = {}
+        self._numbers: dict[int, int] = {}
 
     def _key(self, row: Row) -> Key:
         key = (row["queue"], row["namespace"], row["object_name"])
         return self._keys.setdefault(key, key)
+
+    def _once(self, number: int) -> int:
+        """The same number, which many events have, as one object: a day has a million of them."""
+        return self._numbers.setdefault(number, number)
+
+    def _event(self, row: Row) -> tuple[int, int, int, Key]:
+        """What all events of a queue have: time, goroutine, thread, key."""
+        return row["ts_ns"], self._once(row["goid"]), self._once(row["tid"]), self._key(row)
 
     def begin(self, events: Events) -> None:
         """Find what plain workers were at work on when the recording began: done, but never got."""
@@ -133,7 +142,7 @@ class _Replay:
         self._start(row, self._strings.get(row["controller"], ""), plain=False)
 
     def _start(self, row: Row, controller: str, *, plain: bool) -> None:
-        reconcile = Reconcile(row["ts_ns"], row["goid"], self._key(row), controller)
+        reconcile = Reconcile(row["ts_ns"], self._once(row["goid"]), self._key(row), controller)
         self.queues.start(reconcile)
         self.reconciles.append(reconcile)
         plain_key = reconcile.key if plain else None
@@ -143,7 +152,7 @@ class _Replay:
         # Of nested Reconciles the innermost with the result decided, the outer ones passed it on.
         values = (row["requeue"], row["requeue_after_ns"], row["error"])
         if not goroutine.return_pc or goroutine.return_values != values:
-            goroutine.return_pc, goroutine.return_values = row["pc"], values
+            goroutine.return_pc, goroutine.return_values = self._once(row["pc"]), values
 
     def _reconcile_result(self, row: Row, goroutine: _Goroutine) -> None:
         # The order in which controller-runtime looks at them.
@@ -156,7 +165,7 @@ class _Replay:
         reconcile = goroutine.running
         if reconcile is not None:
             reconcile.end_ns, reconcile.result = row["ts_ns"], result
-            reconcile.requeue_after_ns = row["requeue_after_ns"]
+            reconcile.requeue_after_ns = self._once(row["requeue_after_ns"])
             reconcile.return_pc = goroutine.return_pc
         goroutine.running, goroutine.finished, goroutine.result = None, reconcile, result
 
@@ -169,14 +178,11 @@ class _Replay:
 
     def _queue_add(self, row: Row, goroutine: _Goroutine) -> None:
         add = Add(
-            ts_ns=row["ts_ns"],
-            goid=row["goid"],
-            tid=row["tid"],
-            key=self._key(row),
-            after_ns=max(0, row["after_ns"]),
+            *self._event(row),
+            after_ns=self._once(max(0, row["after_ns"])),
             rate_limited=bool(row["rate_limited"]),
-            priority=row["priority"],
-            stack=row["stack"],
+            priority=self._once(row["priority"]),
+            stack=self._once(row["stack"]),
         )
         if row["site"] in self._classic and not self._is_add(add, row["site"]):
             return
@@ -234,15 +240,15 @@ class _Replay:
         return "handler" if any(matches_any(table["handlers"], name) for name in frames) else ""
 
     def _queue_ready(self, row: Row, goroutine: _Goroutine) -> None:
-        self.queues.ready(Ready(row["ts_ns"], row["goid"], row["tid"], self._key(row)))
+        self.queues.ready(Ready(*self._event(row)))
 
     def _queue_get(self, row: Row, goroutine: _Goroutine) -> None:
-        self.queues.get(Get(row["ts_ns"], row["goid"], row["tid"], self._key(row)))
+        self.queues.get(Get(*self._event(row)))
         if row["queue"] in self.names.plain:
             self._start(row, self.names.controllers[row["queue"]], plain=True)
 
     def _queue_done(self, row: Row, goroutine: _Goroutine) -> None:
-        self.queues.done(Done(row["ts_ns"], row["goid"], row["tid"], self._key(row)))
+        self.queues.done(Done(*self._event(row)))
         if goroutine.plain_key == self._key(row):
             if reconcile := goroutine.running:
                 reconcile.end_ns, reconcile.result = row["ts_ns"], goroutine.result or "success"

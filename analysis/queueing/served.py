@@ -59,7 +59,7 @@ class Served:
         if brought := self._of_wakeup.get(wakeup):
             return [request.cause for request in brought]
         ts, goid = self._times.item(wakeup), self._woken.item(wakeup)
-        children = [self._first(child, ts) for child in self._chains.children.get(wakeup, [])]
+        children = [self._first(child, ts) for (child,) in self._chains.children.get(wakeup)]
         if opened := [request.cause for request in children if request]:
             return opened
         for near in (goid, *self._readied(wakeup)):

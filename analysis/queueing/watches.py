@@ -4,6 +4,8 @@ from bisect import bisect_left, bisect_right
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
 from whowoke.analysis.queueing.queues import Add
 from whowoke.analysis.rules.causes import Cause, Rules, distinct
 from whowoke.analysis.rules.frames import NOWHERE, CaptureLike, Code, Place, matches_any, place
@@ -77,8 +79,8 @@ class Watches:
     def _place(self) -> Place:
         """Where watch streams wait."""
         chains = self._chains
-        stacks = {key[:2] for keys in chains.direct.readied.values() for key in keys}
-        frames = [frame for key in sorted(stacks) for frame in self._code.stack(*key)]
+        stacks = np.unique(np.stack(chains.direct.readied.columns[:2], axis=1), axis=0)
+        frames = [frame for key in stacks.tolist() for frame in self._code.stack(*key)]
         for pattern in self._rules.waits["stream"]:
             for frame in frames:
                 if matches_any((pattern,), frame.function):

@@ -40,8 +40,7 @@ class Facts:
         """Everything; times are nanoseconds, None is not known."""
         analysis, capture = self._analysis, self._analysis.capture
         lost, window = _losses(analysis), analysis.window
-        numbers = np.flatnonzero(analysis.wakeups_inside).tolist()
-        answers = map(analysis.named.is_continuation, numbers)
+        began = np.fromiter(map(bool, analysis.named.begun), bool)
         return {
             "target": self._target(),
             "follows": _follows(capture),
@@ -62,7 +61,7 @@ class Facts:
             "unanswered": unanswered(capture),
             "period_ns": self._period_ns,
             "wakeups": int(analysis.wakeups_inside.sum()),
-            "continuations": sum(answers),
+            "continuations": int((analysis.wakeups_inside & ~began).sum()),
             "unknown": sum(any(c.is_unknown for c in row) for row in analysis.counted.wakeups),
             "reconciles": int(analysis.reconciles_inside.sum()),
             "reconciles_unknown": self._count_reconciles(lambda c: c.is_unknown),

@@ -4,9 +4,12 @@ An episode stays if one of its wake-ups is left, if one of them is unknown, or i
 explains it. Times without work are the recorded ones: pauses under 20 ms count as work.
 """
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import groupby, repeat
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
@@ -76,15 +79,16 @@ class Ideal:
         return "".join(AWAKE if count else ASLEEP for count in np.cumsum(marks)[:-1])
 
 
-def led_to(attribution: Attribution) -> dict[int, set[int]]:
+def led_to(attribution: Attribution) -> dict[int, tuple[int, ...]]:
     """The reconciles, by their place in the list, that each wake-up led to."""
     operations, chains = attribution.operations, attribution.chains
     numbers = {id(reconcile): n for n, reconcile in enumerate(operations.reconciles)}
-    found: dict[int, set[int]] = {}
+    # Wake-up and reconcile as one number: a day has hundreds of thousands of such pairs.
+    count, found = max(1, len(numbers)), array("q")
 
     def note(wakeup: int | None, reconcile: Reconcile | None) -> None:
         if wakeup is not None and reconcile is not None:
-            found.setdefault(wakeup, set()).add(numbers[id(reconcile)])
+            found.append(wakeup * count + numbers[id(reconcile)])
 
     def consumer(get: Get | None) -> Reconcile | None:
         return get.reconcile if get else None
@@ -102,7 +106,10 @@ def led_to(attribution: Attribution) -> dict[int, set[int]]:
         # A worker that goes on with the next item wasn't woken for it: its adds tell, if known.
         if not reconcile.triggers():
             note(chains.cause(reconcile.goid, reconcile.start_ns), reconcile)
-    return found
+    pairs = map(divmod, np.unique(np.array(found)).data, repeat(count))
+    return {
+        wakeup: tuple([row for _, row in rows]) for wakeup, rows in groupby(pairs, itemgetter(0))
+    }
 
 
 def set_by(attribution: Attribution) -> dict[int, int]:
@@ -137,7 +144,7 @@ class Wakeups:
     named: Named
     answered: Callable[[int], Sequence[int | None]]
     is_plumbing: Callable[[Cause], bool]
-    led_to: dict[int, set[int]]
+    led_to: dict[int, tuple[int, ...]]
     set_by: dict[int, int]
     redundant: Collection[int]
     wrote: Collection[int]
@@ -177,18 +184,18 @@ class Wakeups:
         return self.named.begun[number] or self.named.wakeups[number]
 
     def _needed(self, number: int, sorts_redundant: bool) -> bool:
-        causes, reconciles = self._causes(number), self.led_to.get(number, set())
+        causes, reconciles = self._causes(number), self.led_to.get(number, ())
         if not causes or any(cause.is_unknown for cause in causes):
             return True
         if not reconciles:
             return not all(map(self.is_plumbing, causes))
-        return not (sorts_redundant and reconciles.issubset(self.redundant))
+        return not (sorts_redundant and all(r in self.redundant for r in reconciles))
 
     def _only_events(self, number: int, _: bool) -> bool:
         causes = self._causes(number)
         if not causes or any(cause.is_unknown for cause in causes):
             return True
-        wrote = not self.led_to.get(number, set()).isdisjoint(self.wrote)
+        wrote = any(reconcile in self.wrote for reconcile in self.led_to.get(number, ()))
         return wrote and any(cause.cause == EVENT for cause in causes)
 
 

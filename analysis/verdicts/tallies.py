@@ -47,13 +47,17 @@ class _Naming:
     def __init__(self, attribution: Attribution, kinds: list[str]) -> None:
         self._attribution = attribution
         self._kinds = kinds
+        self._shared = Shared()
         self._led_to: dict[int, list[Cause]] = {}
         for add in attribution.operations.queues.adds:
             number = attribution.chains.cause(add.goid, add.ts_ns)
             if number is not None:
-                self._led_to.setdefault(number, []).extend(attribution.of_add(add))
+                causes = attribution.of_add(add)
+                before = self._led_to.get(number, causes)
+                self._led_to[number] = (
+                    causes if before is causes else self._shared.row([*before, *causes])
+                )
         self._controllers: dict[Cause, set[str]] = {}
-        self._shared = Shared()
 
     def begun(self) -> list[list[Cause]]:
         """Causes of each wake-up that began something.
@@ -68,7 +72,7 @@ class _Naming:
 
     def _with_controllers(self, number: int) -> list[Cause]:
         named: list[Cause] = []
-        led_to = distinct(self._led_to.get(number, []))
+        led_to = self._led_to.get(number, [])
         for cause in self._attribution.seen(number).begun:
             found = [c for c in led_to if c.controller and c._replace(controller="") == cause]
             for item in found:

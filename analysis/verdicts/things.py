@@ -1,12 +1,17 @@
 """What is asked for: rows of the table ``requests``, and the things that are counted together."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-import pandas as pd
-
+from whowoke.analysis.asking.asked import Asked
 from whowoke.analysis.asking.askers import load_known
+from whowoke.analysis.asking.requests import TEXTS
+from whowoke.analysis.asking.sameness import UNKNOWN
+from whowoke.analysis.rules.frames import Rows
+from whowoke.analysis.rules.lookup import MISSING
 
 READING = ("get", "list")
+FLAGS = {UNKNOWN: None, 0: False, 1: True}
 UNNAMED = {
     "cache": "an unknown kind",
     "api": "an unknown path",
@@ -50,14 +55,25 @@ def what(row: Request) -> tuple[object, ...]:
     return tuple(row)[_FIRST:]
 
 
-def load(requests: pd.DataFrame) -> list[Request]:
-    """Rows of the table ``requests``."""
-    columns = (_plain(requests[name]) for name in Request._fields)
-    return list(map(Request._make, zip(*columns, strict=True)))
+def load(asked: Asked) -> list[Request]:
+    """Rows of the table ``requests``, without that table: each text is in memory once."""
+    requests = asked.requests
+    columns: dict[str, Iterable[Any]] = {
+        name: map(requests.texts.known, requests[name].tolist()) for name in TEXTS
+    }
+    columns["ts_ns"] = requests["ts_ns"].tolist()
+    columns["reconcile_id"] = _unless(MISSING + 1, requests["run"] + 1)
+    columns["goroutine_id"] = _unless(0, requests["goid"])
+    columns["event_ns"] = _unless(MISSING, asked.event_ns)
+    flags = {"found": requests["found"], "same": asked.same, "changed": asked.changed}
+    for name, values in flags.items():
+        columns[name] = map(FLAGS.get, values.tolist())
+    rows = zip(*(columns[name] for name in Request._fields), strict=True)
+    return list(map(Request._make, rows))
 
 
-def _plain(column: "pd.Series[Any]") -> list[Any]:
-    return column.to_numpy(object, na_value=None).tolist()  # type: ignore[call-overload,no-any-return]
+def _unless(missing: int, values: Rows) -> Iterator[int | None]:
+    return (None if value == missing else value for value in values.tolist())
 
 
 class Thing(NamedTuple):

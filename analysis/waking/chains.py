@@ -10,7 +10,7 @@ import pandas as pd
 
 from whowoke.analysis.rules.causes import Rules
 from whowoke.analysis.rules.frames import CaptureLike, Code, Rows, probe_sites
-from whowoke.analysis.waking.history import Activation, Activations, History, Readied
+from whowoke.analysis.waking.history import Activation, Activations, Grouped, History, Steps
 from whowoke.analysis.waking.lossy import FOREVER, lossy_spans
 from whowoke.analysis.waking.peers import Peers
 
@@ -46,12 +46,12 @@ class Chains:
     were created for a wake-up; ``listing`` those of the streams that began with a list.
     """
 
-    history: History = field(default_factory=History)
+    history: History = field(default_factory=lambda: Steps().history())
     direct: Activations = field(default_factory=Activations)
     answers: dict[int, list[int | None]] = field(default_factory=dict)
     ended: dict[int, list[int | None]] = field(default_factory=dict)
     askers: dict[int, list[int]] = field(default_factory=dict)
-    children: dict[int, list[int]] = field(default_factory=dict)
+    children: Grouped = field(default_factory=lambda: Grouped(0, width=1))
     listing: set[int] = field(default_factory=set)
     blind: list[tuple[int, int]] = field(default_factory=list)
 
@@ -72,16 +72,18 @@ class Chains:
         """The goroutine of the watch stream that this one's work follows from, 0 for none."""
         return self.history.stream(goid, ts_ns)
 
-    def readied(self, wakeup: int) -> tuple[Readied, ...]:
+    def readied(self, wakeup: int) -> list[tuple[int, ...]]:
         """Stack, start function and id of each goroutine that a wake-up's one made runnable."""
-        return self.direct.readied.get(wakeup, ())
+        return self.direct.readied.get(wakeup)
 
 
 class _Walk:
     """The pass: who is woken takes the waker's cause, but for locks and answers."""
 
     def __init__(self, wakeups: pd.DataFrame, code: Code, rules: Rules, peers: Peers) -> None:
-        self.chains = Chains(direct=Activations(len(wakeups)))
+        count = len(wakeups)
+        self.chains = Chains(direct=Activations(count), children=Grouped(count, width=1))
+        self._steps = Steps()
         self._peers = peers
         self._code = code
         self._rules = rules
@@ -93,7 +95,6 @@ class _Walk:
         self._woken_by_timer: dict[int, tuple[int, int]] = {}
         self._called_by_timer: dict[int, tuple[int, int]] = {}
         self._waits: dict[tuple[int, int], str] = {}
-        self._links: dict[Readied, Readied] = {}
         self._blind = 0
 
     def blind(self, ts: int, losing: bool) -> None:
@@ -101,7 +102,7 @@ class _Walk:
         self._blind += 1 if losing else -1
         for goid, cause in self._current.items():
             if cause is not None:
-                self.chains.history.add(goid, ts, None, 0)
+                self._steps.add(goid, ts, None, 0)
         self._current.clear()
         self._woken_by_timer.clear()
         self._called_by_timer.clear()
@@ -149,7 +150,7 @@ class _Walk:
         cause = self._current.get(woken)
         if cause is not None and self._descriptor[cause] and self._fd.item(cause) == fd:
             return False  # it acknowledged what the peer sent, and the peer sends more
-        return self._peers.wrote(woken, fd, self.chains.history.last_ns(woken), ts)
+        return self._peers.wrote(woken, fd, self._steps.last_ns(woken), ts)
 
     def ready(self, ts: int, goid: int, tid: int, woken: int, stack_id: int, start: int) -> None:
         """One goroutine made another runnable."""
@@ -168,8 +169,7 @@ class _Walk:
         ):
             self.chains.listing.add(goid)
         if serving is not None:
-            link = (stack_id, start, woken)
-            self.chains.direct.add(serving, self._links.setdefault(link, link))
+            self.chains.direct.readied.add(serving, stack_id, start, woken)
         self._hand(ts, woken, cause, woken if wait == "stream" else self._stream.get(goid, 0))
 
     def _is_answer(self, goid: int, cause: int | None, woken: int, wait: str) -> bool:
@@ -193,8 +193,13 @@ class _Walk:
         else:
             cause = self._current.get(goid) if goid else None
             if cause is not None:
-                self.chains.children.setdefault(cause, []).append(child)
+                self.chains.children.add(cause, child)
             self._hand(ts, child, cause, self._stream.get(goid, 0))
+
+    def ended(self) -> Chains:
+        """What was found, once all is told."""
+        self.chains.history = self._steps.history()
+        return self.chains
 
     def _start(self, ts: int, goid: int, wakeup: int) -> None:
         self._hand(ts, goid, wakeup)
@@ -208,7 +213,7 @@ class _Walk:
         cause = None if self._blind else cause
         self._current[goid] = cause
         self._stream[goid] = stream if cause is not None else 0
-        self.chains.history.add(goid, ts, cause, self._stream[goid])
+        self._steps.add(goid, ts, cause, self._stream[goid])
 
 
 def follow(
@@ -232,7 +237,7 @@ def follow(
             walk.ready(ts, goid, tid, *rest)
         else:
             walk.new(ts, goid, tid, rest[0])
-    return walk.chains
+    return walk.ended()
 
 
 def _events(

@@ -37,7 +37,6 @@ class Peers:
     def __init__(self, capture: CaptureLike) -> None:
         self._times: dict[int, list[int]] = {}
         self._found: dict[int, list[Peer]] = {}
-        self._writes: dict[tuple[int, int], list[int]] = {}
         lossy = lossy_spans(capture.losses, lambda kind: any(call in kind for call in CALLS))
         self._blind = joined(lossy)
         self._add_open(capture.metadata.get("sockets"))
@@ -52,8 +51,10 @@ class Peers:
         for change in sorted(changes):
             self._add(*change)
         calls = calls[np.isin(calls["number"], (WRITE, SENDTO)) & (calls["goid"] != 0)]
-        for ts, goid, fd in calls[["ts_ns", "goid", "first"]].tolist():
-            self._writes.setdefault((goid, fd), []).append(ts)
+        calls = calls[np.lexsort((calls["ts_ns"], calls["goid"]))]
+        # Of each goroutine together. Looked up one by one, which is faster in a memoryview.
+        self._writers, self._written_ns = (calls[name].copy().data for name in ("goid", "ts_ns"))
+        self._written_fds = calls["first"].copy()
 
     def _add_open(self, sockets: object) -> None:
         """Connections from before the recording: inbound at a port on which the target listens."""
@@ -93,8 +94,9 @@ class Peers:
 
     def wrote(self, goid: int, fd: int, start_ns: int, end_ns: int) -> bool:
         """Whether a goroutine wrote to a descriptor in that time."""
-        times = self._writes.get((goid, fd), [])
-        return bisect_left(times, start_ns) < bisect_left(times, end_ns)
+        own = bisect_left(self._writers, goid), bisect_right(self._writers, goid)
+        first, end = (bisect_left(self._written_ns, ts, *own) for ts in (start_ns, end_ns))
+        return bool(np.any(self._written_fds[first:end] == fd))
 
 
 def _port(address: object) -> str:

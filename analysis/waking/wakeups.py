@@ -1,11 +1,12 @@
 """Wake-ups as the kernel side saw them, before anything is said about their causes."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from whowoke.analysis.rules.frames import CaptureLike, Code, Rows, matches_any
 from whowoke.analysis.rules.lookup import MISSING, last_before
-from whowoke.analysis.waking.peers import telling
 
 SLEEP_CALLBACK = "runtime.goroutineReady"
 FORCED_GC = 1
@@ -14,6 +15,9 @@ FUTEX = 202
 # 0 of these bits is FUTEX_WAIT.
 FUTEX_OPERATION = 127
 SIGNAL_HANDLED_NS = 20_000_000
+
+KINDS = ("timer", "descriptor", "gc", "signal")
+KIND = pd.CategoricalDtype(list(KINDS))
 
 COLUMNS = (
     "ts_ns",
@@ -54,10 +58,9 @@ def base_wakeups(capture: CaptureLike, code: Code, receivers: tuple[str, ...]) -
     return frame.sort_values("ts_ns", kind="stable", ignore_index=True)
 
 
-def _texts(text: str, count: int) -> Rows:
-    """One text so often: numpy's ``full`` would copy it."""
-    found: Rows = np.array([text], object).repeat(count)
-    return found
+def _kinds(kind: str, count: int) -> "pd.Categorical[Any]":
+    """One kind so often."""
+    return pd.Categorical.from_codes(np.full(count, KINDS.index(kind), np.int8), dtype=KIND)
 
 
 def _empty_columns(count: int) -> dict[str, Rows]:
@@ -73,7 +76,7 @@ def _descriptors(capture: CaptureLike) -> pd.DataFrame:
     rows = capture.records("netpoll_ready")
     columns = _empty_columns(len(rows)) | {
         "ts_ns": rows["ts_ns"].astype(np.int64),
-        "kind": _texts("descriptor", len(rows)),
+        "kind": _kinds("descriptor", len(rows)),
         "tid": rows["tid"],
         "goid": rows["woken_goid"],
         "start": rows["woken_start"],
@@ -89,7 +92,7 @@ def _collections(capture: CaptureLike) -> pd.DataFrame:
     rows = rows[rows["trigger"] == FORCED_GC]
     columns = _empty_columns(len(rows)) | {
         "ts_ns": rows["ts_ns"].astype(np.int64),
-        "kind": _texts("gc", len(rows)),
+        "kind": _kinds("gc", len(rows)),
         "tid": rows["tid"],
         "goid": rows["goid"],
     }
@@ -101,23 +104,32 @@ def _signals(capture: CaptureLike) -> pd.DataFrame:
     rows = capture.records("signal")
     pid = capture.metadata.get("pid")
     rows = rows[rows["sender_pid"] != pid] if isinstance(pid, int) and pid >= 0 else rows[:0]
+    goid = np.zeros(0, np.uint64)
+    if len(rows):
+        waits = capture.records("syscall", _futex_waits)
+        goid = _signal_loop(waits, rows["ts_ns"].astype(np.int64))
     columns = _empty_columns(len(rows)) | {
         "ts_ns": rows["ts_ns"].astype(np.int64),
-        "kind": _texts("signal", len(rows)),
+        "kind": _kinds("signal", len(rows)),
         "tid": rows["tid"],
         "number": rows["number"],
-        "goid": _signal_loop(capture.records("syscall", telling), rows["ts_ns"].astype(np.int64)),
+        "goid": goid,
     }
     return pd.DataFrame(columns, columns=list(COLUMNS))
 
 
-def _signal_loop(calls: Rows, times: Rows) -> Rows:
+def _futex_waits(calls: Rows) -> Rows:
+    """Which system calls of goroutines wait at a futex."""
+    waits = (calls["second"] & FUTEX_OPERATION) == 0
+    found: Rows = (calls["number"] == FUTEX) & waits & (calls["goid"] != 0)
+    return found
+
+
+def _signal_loop(waits: Rows, times: Rows) -> Rows:
     """The goroutine whose futex wait each signal ended, 0 where it isn't plain which one.
 
     A goroutine that waits for anything else is parked; only Go's signal loop holds its thread.
     """
-    operation = calls["second"] & FUTEX_OPERATION
-    waits = calls[(calls["number"] == FUTEX) & (operation == 0) & (calls["goid"] != 0)]
     start = waits["ts_ns"].astype(np.int64)
     end = start + waits["duration_ns"].astype(np.int64)
     found = np.zeros(len(times), np.uint64)
@@ -149,7 +161,7 @@ def _timers(capture: CaptureLike, code: Code, receivers: tuple[str, ...]) -> pd.
     _join_sleeps(capture, fires, sleeping, armed_ns, armed_period, armed_stack)
     columns = _empty_columns(len(fires)) | {
         "ts_ns": ts,
-        "kind": _texts("timer", len(fires)),
+        "kind": _kinds("timer", len(fires)),
         "tid": fires["tid"],
         "goid": fires["woken_goid"],
         "start": fires["woken_start"],

@@ -1,12 +1,8 @@
 """Rows of the table ``requests`` and metadata of informers, for tests of what follows from them."""
 
-import pandas as pd
-
-from whowoke.analysis.tables.columns import REQUESTS
-from whowoke.analysis.tables.shape import conform
 from whowoke.analysis.verdicts.checks import Checks
 from whowoke.analysis.verdicts.listeners import Listeners, informers_of
-from whowoke.analysis.verdicts.things import load
+from whowoke.analysis.verdicts.things import Request
 
 OWN, OTHER = 0x10, 0x20
 MS = 1_000_000
@@ -24,10 +20,6 @@ def read(kind_or_host, run=1, how="cache", **more):
     return row | more
 
 
-def table(rows):
-    return conform(REQUESTS, pd.DataFrame(rows, columns=list(REQUESTS.dtypes)))
-
-
 def informer(kind, *queues, group="", version="v1", **more):
     handlers = [{"type": "*source.EventHandler", "queue": queue} for queue in queues]
     return {"group": group, "version": version, "kind": kind, "handlers": handlers} | more
@@ -42,7 +34,6 @@ def heard(informers=(), **more):
 
 def checked(rows, listeners):
     """What ``shop`` asks in its reconciles, all of them."""
-    frame = table(rows)
-    runs = {int(run): "shop" for run in frame["reconcile_id"].dropna()}
-    rows = load(frame)
-    return Checks(rows, runs, listeners, rows)
+    requests = [Request(*map(row.get, Request._fields)) for row in rows]
+    runs = {row.reconcile_id: "shop" for row in requests if row.reconcile_id is not None}
+    return Checks(requests, runs, listeners, requests)

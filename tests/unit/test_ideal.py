@@ -135,7 +135,7 @@ def test_which_reconciles_a_wakeup_led_to():
     watched(c, 30, "a")
     c.reconcile("a")
     c.at(50).fire(11, IN_METRICS, timer=2)
-    assert led_to(Analysis(c).attribution) == {0: {1}, 1: {2}}
+    assert led_to(Analysis(c).attribution) == {0: (1,), 1: (2,)}
 
 
 def test_the_ideals_of_a_capture():
