@@ -36,8 +36,9 @@ from whowoke.analysis.window import EVERYTHING, Limits, Window
 class Analysis:
     """One capture, analysed step by step when a step is asked for.
 
-    Each step is about the whole capture. With limits, what is counted is chosen at the end:
-    ``counted``, ``checks``, ``evidence``, ``causes``, ``ideals`` are about ``window`` only.
+    Each step is about the whole capture, also about what some probes saw before all were attached.
+    What is counted is chosen at the end: ``counted``, ``checks``, ``evidence``, ``causes``,
+    ``ideals`` are about ``window`` only.
     """
 
     capture: CaptureLike
@@ -202,7 +203,7 @@ class Analysis:
     @cached_property
     def counted(self) -> Named:
         """``named``, with nothing where a wake-up or reconcile isn't counted."""
-        if not self.window.limited:
+        if self.wakeups_inside.all() and self.reconciles_inside.all():
             return self.named
         wakeups, reconciles = self.wakeups_inside.tolist(), self.reconciles_inside.tolist()
         return Named(

@@ -1,7 +1,7 @@
 """A part of a recording, as ``--from`` and ``--to`` give it: rows that begin in it are counted.
 
 What happened before it is known all the same: a capture is analysed as a whole, and the part is
-chosen from what was found.
+chosen from what was found. So is what some probes saw before all were attached.
 """
 
 import re
@@ -32,7 +32,8 @@ class Moment:
 
 @dataclass(frozen=True)
 class Window:
-    """From ``start_ns`` (CLOCK_MONOTONIC) until before ``end_ns``; not ``limited``: all there is.
+    """From ``start_ns`` (CLOCK_MONOTONIC) until before ``end_ns``; not ``limited``: all that came
+    since all probes were attached.
 
     ``recorded_ns`` is the length of the whole recording.
     """
@@ -52,9 +53,8 @@ class Window:
         import numpy as np
 
         times = np.asarray(ts_ns, np.int64)
-        if not self.limited:
-            return np.ones(len(times), bool)
-        return (times >= self.start_ns) & (times < self.end_ns + late_ns)
+        begun = times >= self.start_ns
+        return begun & (times < self.end_ns + late_ns) if self.limited else begun
 
 
 @dataclass(frozen=True)

@@ -59,10 +59,13 @@ def parts_of(analysis: Analysis, name: str) -> Iterator[pd.DataFrame]:
 
 def _inside(analysis: Analysis, name: str, frame: pd.DataFrame) -> pd.DataFrame:
     begins = BEGINS.get(name)
-    if begins is None or not analysis.window.limited:
+    # A loss is told whenever it was.
+    if begins is None or (name == "losses" and not analysis.window.limited):
         return frame
     late_ns = COUNTED_NS if name == "losses" else 0
     inside = analysis.window.holds(frame[begins], late_ns)
+    if inside.all():
+        return frame
     return frame[inside].reset_index(drop=True)
 
 

@@ -65,7 +65,7 @@ def build(analysis: Analysis, sources: Sources | None = None) -> Page:
     }
     data = {
         "start_ns": start_ns,
-        "offset_ns": start_ns - analysis.survey.start_ns,
+        "offset_ns": start_ns - analysis.recorded[0],
         "duration_ns": analysis.duration_ns,
         "utc_ns": _utc_of_start(analysis.capture, start_ns),
         "tables": packed,

@@ -139,13 +139,16 @@ def threads_of(
     wakings = np.concatenate([WAKING_ROWS, *found["thread_waking"]], dtype=WAKING_ROWS.dtype)
     wakings = wakings[wakings["ts_ns"] <= until_ns]
     first, last = (int(all_ts.min()), int(all_ts.max())) if len(all_ts) else (0, 0)
+    start_ns = _number(capture, "start_ns", first)
+    # Some are seen before all probes are attached.
+    start_ns = min(start_ns, first) if len(all_ts) else start_ns
     return Threads(
         ts=all_ts,
         tid=all_tid,
         kind=all_kind,
         active=all_slept == 0,
         wakings=wakings[np.argsort(wakings["ts_ns"], kind="stable")],
-        start_ns=_number(capture, "start_ns", first),
+        start_ns=start_ns,
         end_ns=min(_number(capture, "end_ns", last), until_ns),
         sysmon=_number(capture, "sysmon_tid", 0),
     )

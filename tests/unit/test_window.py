@@ -56,9 +56,9 @@ def test_a_window_is_cut_to_the_recording():
     ]  # fmt: skip
 
 
-def test_without_limits_everything_counts_whatever_its_time():
+def test_without_limits_all_counts_that_came_since_the_recording_began():
     window = EVERYTHING.window(10, 20, None)
-    assert window.holds([0, 15, 99]).all()
+    assert window.holds([9, 10, 15, 99]).tolist() == [False, True, True, True]
     assert not window.limited
 
 
@@ -116,6 +116,24 @@ def test_rows_are_those_of_the_whole_chosen_by_time(name):
         pd.testing.assert_frame_equal(found[table], expected)
     assert 0 < len(found["reconciles"]) < len(whole["reconciles"])
     assert found["causes"]["wakeups"].sum() > 0
+
+
+def test_what_came_before_all_probes_were_attached_is_known_and_not_counted():
+    early = opened()
+    early.metadata["start_ns"] += 6 * SECOND
+    analysis, part = Analysis(early), Analysis(opened(), Limits.parse("6s", None))
+    found, expected = tables(analysis), tables(part)
+    for name in ("wakeups", "thread_wakeups", "syscalls", "queue", "reconciles", "requests"):
+        columns = found[name].columns.drop(["episode_id", "cpu_ns"], errors="ignore")
+        pd.testing.assert_frame_equal(found[name][columns], expected[name][columns])
+    counts, rates = ["cause", "wakeups", "reconciles"], ["per_hour", "median_gap_ns", "schedule"]
+    pd.testing.assert_frame_equal(
+        found["causes"][counts + rates], expected["causes"][counts + rates]
+    )
+    told, of_part = (explain(a.capture, None, a.limits).json() for a in (analysis, part))
+    assert {name: told[name] for name in COUNTED} == {name: of_part[name] for name in COUNTED}
+    assert told["duration_ns"] == told["recorded_ns"] == of_part["duration_ns"]
+    assert told["from_ns"] == 0
 
 
 def test_rates_and_sleep_are_those_of_the_part():
