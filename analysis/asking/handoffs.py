@@ -82,7 +82,13 @@ def handed_out(waits: Waits, requests: Requests, family: Family) -> Rows:
 
 def _by_timer(capture: CaptureLike, woken: Rows, ts: Rows) -> Rows:
     """Which goroutines a timer made ready, by way of whoever ran."""
-    fires = capture.records("timer_fire", lambda rows: np.isin(signed(rows["woken_goid"]), woken))
+    wanted = set(woken.tolist())
+
+    def wakes_one(fires: Rows) -> Rows:
+        goids = signed(fires["woken_goid"]).tolist()
+        return np.fromiter((goid in wanted for goid in goids), bool, len(fires))
+
+    fires = capture.records("timer_fire", wakes_one)
     times = signed(fires["ts_ns"])
     fire = last_before(woken, ts, signed(fires["woken_goid"]), times)
     if not len(fires):
