@@ -167,6 +167,8 @@ class Recorded:
         self.ended = ended
         if self._drain:
             program = self._opened
+            # First of all: a file of which the end is kept is cut by it, and to detach takes time.
+            self._writer.metadata({"end_ns": end_ns})
             self._drain.finish(end_ns, ended, program.sysmon_tid())
             self._count(self._drain)
             self._writer.metadata({"clocks": [self._clock, clock_reading()]})
