@@ -44,10 +44,13 @@ def test_thread_wakeups_equal_bpftraces(tmp_path: Path, record: Recorder) -> Non
 
 def test_new_threads_are_noticed_before_they_run(tmp_path: Path, whowoke: Sequence[str]) -> None:
     path = tmp_path / "new.whowoke"
-    program = [fixtures.program_path("loops"), "-what=pipe", "-calls=1", "-every=20ms"]
+    program = [fixtures.program_path("timers"), "--ticker=100"]
     with subprocess.Popen(
         [*whowoke, "record", "-d", "3s", "-o", path, "--", *program], stdin=subprocess.PIPE
     ) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"start\n")
+        process.stdin.flush()
         assert process.wait(60) == 0
     capture = Capture.open(path).processes[0]
     starts = capture.records("thread_start")
