@@ -22,7 +22,7 @@ COST_INTERVAL_NS = 5_000_000_000
 CHECKED_ADDRESSES = 3
 # Seconds between two drains, the shorter the fuller the rings were.
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.25
-FULL, EMPTY = 1 / 8, 1 / 64
+FULL, EMPTY = 1 / 6, 1 / 16
 RETURN_PROGRAM = "on_reconcile_return"
 
 

@@ -6,6 +6,7 @@ are looked up in /proc/kallsyms, which only root sees.
 
 import struct
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from whowoke.tracer.sockets import socket_address
 KALLSYMS = Path("/proc/kallsyms")
 FIRST_BYTES = 65536
 UNKNOWN = Frame("", "", 0)
+KEPT_FRAMES = 8192
 # Bytes; no function of the kernel is as long. Behind its text are JIT-compiled BPF programs.
 MAX_FUNCTION = 1 << 16
 _DIGITS, _TYPE_AT, _NAME_AT = 16, 17, 19
@@ -125,6 +127,8 @@ class Symbols:
         self._table = table
         self._bias = bias
         self.kernel = kernel or Kernel()
+        # The same places come again in many stacks.
+        self.kernel_frame = lru_cache(KEPT_FRAMES)(self._kernel_frame)
 
     def frames(self, address: int, *, is_return_address: bool) -> list[Frame]:
         """Frames at an address of the process, innermost first; empty if it isn't Go code."""
@@ -143,7 +147,7 @@ class Symbols:
         function = self._table.function_at(linked) if self._table and linked > 0 else None
         return function is not None and function.entry == linked
 
-    def kernel_frame(self, address: int) -> Frame:
+    def _kernel_frame(self, address: int) -> Frame:
         """The kernel's function at an address; file and line aren't known."""
         return Frame(self.kernel.symbols.name_at(address), "", 0)
 

@@ -64,10 +64,10 @@ class PartWriter:
         self._append(Kind.LOGS, lines, number)
 
     def records(self, record: schema.Record, rows: np.ndarray) -> None:
-        """Rows of one kind, with ``schema.record_dtype(record)``; they are copied."""
+        """Rows of one kind, with ``schema.record_dtype(record)``; kept: don't change them."""
         for start in range(0, len(rows), ROWS_PER_CHUNK):
             pending = self._pending.setdefault(record.kind, [])
-            pending.append(rows[start : start + ROWS_PER_CHUNK].copy())
+            pending.append(rows[start : start + ROWS_PER_CHUNK])
             if sum(len(part) for part in pending) >= ROWS_PER_CHUNK:
                 self._write(self._take_texts(), [])
                 self._write([], [self._take_rows(record.kind)])

@@ -106,15 +106,6 @@ def test_many_texts_become_several_chunks(tmp_path, monkeypatch):
     assert Capture.open(path).strings == texts
 
 
-def test_the_writer_keeps_a_copy_of_the_rows(tmp_path):
-    path = tmp_path / "copy.whowoke"
-    rows = rows_of(FIRE, 10)
-    with CaptureWriter(path) as writer:
-        writer.records(FIRE, rows)
-        rows["timer"] = 0
-    assert Capture.open(path).records("timer_fire")["timer"].all()
-
-
 def test_old_rows_are_written_without_waiting_for_more(tmp_path, monkeypatch):
     path = tmp_path / "age.whowoke"
     now = 100.0
