@@ -3,12 +3,18 @@
  * Offsets (G_*, M_*, TIMER_*, ...) and program counters (PC_*) are defined by tracer/engine.py from
  * tracer/offsets.toml and the target's function table. R14 is g in every Go function. */
 
+_Static_assert(G_M <= G_GOID && G_SCHED_BP <= G_GOID && G_GOID <= G_STARTPC, "order of runtime.g");
+_Static_assert(TIMER_WHEN <= TIMER_PERIOD && TIMER_PERIOD <= TIMER_F && TIMER_F <= TIMER_ARG,
+               "order of runtime.timer");
+
 static inline u64 current_goid(u64 g)
 {
-    u64 goid = read_u64(g + G_GOID);
+    u64 words[WW_WORDS(G_M, G_GOID)];
+    bpf_probe_read_user(words, sizeof(words), (void *)(g + G_M));
+    u64 m = words[0], goid = words[WW_WORD(G_M, G_GOID)];
     if (goid)
         return goid;
-    u64 current = read_u64(read_u64(g + G_M) + M_CURG);
+    u64 current = read_u64(m + M_CURG);
     return current ? read_u64(current + G_GOID) : 0;
 }
 
@@ -32,26 +38,38 @@ static inline void go_submit(void *e)
     go_ring.ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 }
 
-/* Return addresses of a goroutine that isn't running: up the frame pointers from g.sched.bp. */
-static inline u64 parked_stack(struct ww_thread *thread, u64 g)
+/* A goroutine that isn't running, with the return addresses up the frame pointers from g.sched.bp. */
+struct ww_parked { u64 goid, start, stack; };
+
+static inline struct ww_parked parked(u64 g)
 {
-    struct { u64 bp, return_address; } frame;
-    if (!thread || !g)
-        return 0;
-    u64 *frames = (u64 *)thread->text.data;
-    u64 bp = read_u64(g + G_SCHED_BP);
-    u32 depth = 0;
-    for (int i = 0; i < WW_TEXT_BYTES / 8; i++) {
-        if (!bp || bpf_probe_read_user(&frame, sizeof(frame), (void *)bp))
-            break;
-        if (!frame.return_address)
-            break;
-        frames[bounded(i, WW_TEXT_BYTES / 8)] = frame.return_address;
-        bp = frame.bp;
-        depth = i + 1;
-    }
-    depth = (u32)forgotten(thread, depth);
-    return depth ? send_text(&thread->text, WW_PARKED_STACK, depth * 8) : 0;
+    struct ww_parked found = {};
+    u64 words[WW_WORDS(G_SCHED_BP, G_STARTPC)];
+    struct ww_thread *thread = this_thread();
+    if (!g || bpf_probe_read_user(words, sizeof(words), (void *)(g + G_SCHED_BP)))
+        return found;
+    found.goid = words[WW_WORD(G_SCHED_BP, G_GOID)];
+    found.start = words[WW_WORD(G_SCHED_BP, G_STARTPC)];
+    struct ww_window window;
+    u64 bp = words[0];
+    if (!thread || !bp || look(thread, bp, &window))
+        return found;
+    u32 depth = walk_frames(thread, bp, &window, 0);
+    found.stack = depth ? send_text(&thread->text, WW_PARKED_STACK, depth * 8) : 0;
+    return found;
+}
+
+struct ww_timer { u64 due_ns, period_ns, function, data; };
+
+/* What a timer does is a Go closure, whose first word is its code. */
+static inline void read_timer(u64 address, struct ww_timer *timer)
+{
+    u64 words[WW_WORDS(TIMER_WHEN, TIMER_ARG + 8)];
+    bpf_probe_read_user(words, sizeof(words), (void *)(address + TIMER_WHEN));
+    timer->due_ns = words[0];
+    timer->period_ns = words[WW_WORD(TIMER_WHEN, TIMER_PERIOD)];
+    timer->function = words[WW_WORD(TIMER_WHEN, TIMER_F)];
+    timer->data = words[WW_WORD(TIMER_WHEN, TIMER_ARG + 8)];
 }
 
 /* The goroutine that waits for a timer, by the timer's callback; 0 where nobody does. */
@@ -76,68 +94,67 @@ static inline u64 timer_waiter(u64 callback, u64 data)
 
 int on_timer_fire(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
-    u64 timer = TIMER_FIRE_TIMER, g = ctx->r14, sp = ctx->sp;
-    struct ww_thread *thread = this_thread();
-    u64 callback = read_u64(read_u64(timer + TIMER_F));
-    u64 data = read_u64(timer + TIMER_ARG + 8);
-    u64 woken = timer_waiter(unlinked(callback), data);
-    u64 stack = parked_stack(thread, woken);
+    u32 site = site_of(ctx);
+    u64 address = TIMER_FIRE_TIMER, g = ctx->r14, sp = ctx->sp;
+    struct ww_timer timer;
+    read_timer(address, &timer);
+    u64 callback = read_u64(timer.function);
+    struct ww_parked woken = parked(timer_waiter(unlinked(callback), timer.data));
     struct ww_timer_fire *e = go_record(WW_TIMER_FIRE, site, current_goid(g));
     if (!e)
         return 0;
-    e->timer = timer;
-    e->due_ns = read_u64(timer + TIMER_WHEN);
-    e->period_ns = read_u64(timer + TIMER_PERIOD);
+    e->timer = address;
+    e->due_ns = timer.due_ns;
+    e->period_ns = timer.period_ns;
     e->callback = callback;
-    e->function = callback == PC_GO_FUNC ? read_u64(data) : 0;
-    e->woken_goid = woken ? read_u64(woken + G_GOID) : 0;
-    e->woken_start = woken ? read_u64(woken + G_STARTPC) : 0;
-    e->parked_stack = stack;
+    e->function = callback == PC_GO_FUNC ? read_u64(timer.data) : 0;
+    e->woken_goid = woken.goid;
+    e->woken_start = woken.start;
+    e->parked_stack = woken.stack;
     e->caller = read_u64(sp);
     go_submit(e);
     return 0;
 }
 
-static inline int timer_armed(struct pt_regs *ctx, u64 timer, u64 when, u64 period, u64 f, u64 data)
+static inline int timer_armed(struct pt_regs *ctx, u64 address, struct ww_timer *timer)
 {
-    u32 site = HIT_SITE(ctx);
-    u64 g = ctx->r14, stack = user_stack(this_thread(), ctx), callback = read_u64(f);
+    u32 site = site_of(ctx);
+    u64 g = ctx->r14, stack = user_stack(this_thread(), ctx), callback = read_u64(timer->function);
     struct ww_timer_arm *e = go_record(WW_TIMER_ARM, site, current_goid(g));
     if (!e)
         return 0;
-    e->timer = timer;
-    e->due_ns = when;
-    e->period_ns = period;
+    e->timer = address;
+    e->due_ns = timer->due_ns;
+    e->period_ns = timer->period_ns;
     e->callback = callback;
-    e->function = callback == PC_GO_FUNC ? read_u64(data) : 0;
+    e->function = callback == PC_GO_FUNC ? read_u64(timer->data) : 0;
     e->stack = stack;
     go_submit(e);
     return 0;
 }
 
-/* (*timer).modify, modtimer: f is 0 on a Reset and in Sleep, then the timer has its own. */
+/* (*timer).modify, modtimer: the function is 0 on a Reset and in Sleep, then the timer has its own. */
 int on_timer_arm(struct pt_regs *ctx)
 {
-    u64 timer = ctx->ax, when = ctx->bx, period = ctx->cx, f = ctx->di, data = ctx->r8;
-    if (!f) {
-        f = read_u64(timer + TIMER_F);
-        data = read_u64(timer + TIMER_ARG + 8);
-    }
-    return timer_armed(ctx, timer, when, period, f, data);
+    struct ww_timer timer = { .function = ctx->di, .data = ctx->r8 };
+    if (!timer.function)
+        read_timer(ctx->ax, &timer);
+    timer.due_ns = ctx->bx;
+    timer.period_ns = ctx->cx;
+    return timer_armed(ctx, ctx->ax, &timer);
 }
 
 /* addtimer of Go up to 1.22: everything is in the timer. */
 int on_timer_add(struct pt_regs *ctx)
 {
-    u64 timer = ctx->ax;
-    return timer_armed(ctx, timer, read_u64(timer + TIMER_WHEN), read_u64(timer + TIMER_PERIOD),
-                       read_u64(timer + TIMER_F), read_u64(timer + TIMER_ARG + 8));
+    struct ww_timer timer;
+    read_timer(ctx->ax, &timer);
+    return timer_armed(ctx, ctx->ax, &timer);
 }
 
 int on_sleep(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     s64 duration = ctx->ax;
     u64 g = ctx->r14;
     u64 stack = user_stack(this_thread(), ctx);
@@ -155,22 +172,22 @@ static inline void netpoll_woken(u32 site, u64 goid, u64 fd, u64 mode, u64 woken
     /* 0 none, 1 ready already, 2 about to wait: runtime/netpoll.go pdNil, pdReady, pdWait */
     if (woken <= 2)
         return;
-    u64 stack = parked_stack(this_thread(), woken);
+    struct ww_parked found = parked(woken);
     struct ww_netpoll_ready *e = go_record(WW_NETPOLL_READY, site, goid);
     if (!e)
         return;
     e->fd = fd;
     e->mode = mode;
-    e->woken_goid = read_u64(woken + G_GOID);
-    e->woken_start = read_u64(woken + G_STARTPC);
-    e->parked_stack = stack;
+    e->woken_goid = found.goid;
+    e->woken_start = found.start;
+    e->parked_stack = found.stack;
     go_submit(e);
 }
 
 /* mode is 'r', 'w' or their sum; most are the sum, so rg and wg tell who waits. */
 int on_netpoll_ready(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 descriptor = ctx->bx, g = ctx->r14;
     u32 mode = ctx->cx;
     u64 fd = read_u64(descriptor + POLLDESC_FD), goid = current_goid(g);
@@ -183,15 +200,15 @@ int on_netpoll_ready(struct pt_regs *ctx)
 
 int on_goroutine_ready(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 woken = ctx->ax, g = ctx->r14;
-    u64 stack = parked_stack(this_thread(), woken);
+    struct ww_parked found = parked(woken);
     struct ww_goroutine_ready *e = go_record(WW_GOROUTINE_READY, site, current_goid(g));
     if (!e)
         return 0;
-    e->woken_goid = read_u64(woken + G_GOID);
-    e->woken_start = read_u64(woken + G_STARTPC);
-    e->parked_stack = stack;
+    e->woken_goid = found.goid;
+    e->woken_start = found.start;
+    e->parked_stack = found.stack;
     go_submit(e);
     return 0;
 }
@@ -199,7 +216,7 @@ int on_goroutine_ready(struct pt_regs *ctx)
 /* After the call of newproc1 in newproc's closure: AX is the new g, the caller runs below g0. */
 int on_goroutine_new(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 fresh = ctx->ax, g = ctx->r14;
     struct ww_goroutine_new *e = go_record(WW_GOROUTINE_NEW, site, current_goid(g));
     if (!e)
@@ -212,7 +229,7 @@ int on_goroutine_new(struct pt_regs *ctx)
 
 int on_gc_start(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 trigger = ctx->ax, g = ctx->r14;
     struct ww_gc_start *e = go_record(WW_GC_START, site, current_goid(g));
     if (!e)

@@ -8,10 +8,12 @@ BPF_RINGBUF_OUTPUT(texts_ring, WW_TEXTS_PAGES);
  * that CPU meanwhile (bpf_disable_instrumentation), and wake-ups would be missed. */
 /* Records that found no room, by kind; kind 0 is a text. */
 BPF_F_TABLE("array", u32, u64, lost, WW_KINDS, BPF_F_MMAPABLE);
-/* Probe sites by their index in the capture's list; what a hit costs, and its tier, the recorder says. */
+/* Probe sites by their index in the capture's list; the recorder says what a hit costs, of which tier it
+ * is, and which of the programs it is for. */
 struct ww_site {
     u64 hits, stopped;
-    u32 cost_ns, tier;
+    u32 cost_ns;
+    u16 tier, program;
 };
 BPF_F_TABLE("array", u32, struct ww_site, sites, WW_MAX_SITES, BPF_F_MMAPABLE);
 /* What the hits of a tier have cost, and may cost until the recorder looks again. Some have no sites:
@@ -19,12 +21,17 @@ BPF_F_TABLE("array", u32, struct ww_site, sites, WW_MAX_SITES, BPF_F_MMAPABLE);
  * counted. Their numbers: tracer/budget.py. */
 struct ww_tier { u64 spent_ns, limit_ns, cost_ns, bare_ns, left_out, pad[3]; };
 BPF_F_TABLE("array", u32, struct ww_tier, tiers, WW_TIERS, BPF_F_MMAPABLE);
+BPF_PROG_ARRAY(programs, WW_MAX_PROGRAMS);
 BPF_TABLE("lru_hash", u64, u8, seen, 65536);
 
 /* Scratch belongs to a thread, not to a CPU: a uprobe program may be preempted. */
+#define WW_WINDOW_BYTES 512
+#define WW_FRAME_BYTES 16
+#define WW_PAGE_BYTES 4096
 struct ww_thread {
     u64 enter_ns, first, second, goid;
     u32 number, inside;
+    u64 window[WW_WINDOW_BYTES / 8 + 1];
     struct ww_text text;
 };
 BPF_HASH(threads, u32, struct ww_thread, WW_MAX_THREADS);
@@ -47,39 +54,34 @@ static inline void lose(u32 kind, u64 count)
         ww_value;                                                                                 \
     })
 
-#define WW_STOPPED 0xffffffff
-
-/* Counts a hit and what it costs. WW_STOPPED where the tier has spent what it may: the program then
- * returns at once, and the hit is told as lost. The recorder takes the probes off soon after.
- *
- * A cookie has the site's index in the list of sites, then four bits for each argument of the program:
+/* A cookie has the site's index in the list of sites, then four bits for each argument of the program:
  * the register that it is in. The highest four say what a queue's items are. tracer/arguments.py */
-static inline u32 hit_site(struct pt_regs *ctx)
+static inline u32 site_of(struct pt_regs *ctx)
 {
-    u32 index = (u16)bpf_get_attach_cookie(ctx);
+    return (u16)bpf_get_attach_cookie(ctx);
+}
+
+/* All places have this program, one link for each tier: the kernel waits some 20 ms for each link that
+ * ends. It counts a hit and what it costs, and goes on with the site's own program; not where the tier
+ * has spent what it may: that hit is told as lost, and the recorder takes the probes off soon after. */
+int on_hit(struct pt_regs *ctx)
+{
+    u32 index = site_of(ctx);
     struct ww_site *site = sites.lookup(&index);
     if (!site)
-        return WW_STOPPED;
+        return 0;
     __sync_fetch_and_add(&site->hits, 1);
     u32 number = site->tier;
     struct ww_tier *tier = tiers.lookup(&number);
     if (!tier)
-        return WW_STOPPED;
+        return 0;
     __sync_fetch_and_add(&tier->spent_ns, site->cost_ns);
     if (tier->spent_ns <= tier->limit_ns)
-        return index;
+        programs.call(ctx, site->program);
+    /* Not reached where it was called. */
     __sync_fetch_and_add(&site->stopped, 1);
-    return WW_STOPPED;
+    return 0;
 }
-
-/* The site's index; ends the program where its tier is stopped. */
-#define HIT_SITE(ctx)                \
-    ({                               \
-        u32 ww_index = hit_site(ctx); \
-        if (ww_index == WW_STOPPED)  \
-            return 0;                \
-        ww_index;                    \
-    })
 
 /* Counts what is going to be recorded in a tier without sites; 0 where it has spent what it may. */
 static inline int may_spend(u32 number)
@@ -134,6 +136,20 @@ static inline u64 read_u64(u64 address)
     bpf_probe_read_user(&value, sizeof(value), (void *)address);
     return value;
 }
+
+/* A read takes 0.15 us, however little it is: what lies together is read at once. */
+struct ww_pair { u64 first, second; };
+
+static inline struct ww_pair read_pair(u64 address)
+{
+    struct ww_pair pair;
+    bpf_probe_read_user(&pair, sizeof(pair), (void *)address);
+    return pair;
+}
+
+/* The place of a field in words that begin with the first one; how many they are with the last. */
+#define WW_WORD(first, field) (((field) - (first)) / 8)
+#define WW_WORDS(first, last) (WW_WORD(first, last) + 1)
 
 /* An index below a power of two, in a form that the verifier can follow. */
 static inline u32 bounded(u32 index, u32 limit)
@@ -234,27 +250,56 @@ static inline u64 name_hash(struct ww_thread *thread, u64 address, u64 length)
     return send_text(&thread->text, WW_NAME, bytes);
 }
 
-/* The stack at a function's entry, where the caller is at [rsp] and no frame is set up. The kernel's
- * walk begins with the caller's caller, unless it knows the instruction: Linux 6.11 and newer know
- * `push %rbp`, but not the `sub` of Go up to 1.20 or a function without a frame. */
+/* What was read around a frame: so many bytes behind its base the last frame may begin. */
+struct ww_window { u64 base, span; };
+
+/* Reads what lies at an address, but nothing of the next page, which might not be there, unless the
+ * first frame needs it. */
+static inline u64 look(struct ww_thread *thread, u64 address, struct ww_window *window)
+{
+    u64 left = WW_PAGE_BYTES - (address & (WW_PAGE_BYTES - 1));
+    u64 size = at_most(left - 1, WW_WINDOW_BYTES - 1) + 1;
+    size += ((size - WW_FRAME_BYTES) >> 60) & 8;
+    window->base = unlinked(address);
+    window->span = unlinked(size) - WW_FRAME_BYTES;
+    return bpf_probe_read_user(thread->window, size, (void *)address);
+}
+
+/* Return addresses up the frame pointers, behind those that are there; how many there are then. The
+ * kernel's own walk (bpf_get_stack) would end in a page fault at the address 0, 2 us of its 2.6. */
+static inline u32 walk_frames(struct ww_thread *thread, u64 bp, struct ww_window *window, u32 depth)
+{
+    u64 *frames = (u64 *)thread->text.data;
+    for (u32 i = depth; i < WW_TEXT_BYTES / 8; i++) {
+        u64 at = bp - window->base;
+        if (at > window->span || at & 7) {
+            if (!bp || look(thread, bp, window))
+                break;
+            at = 0;
+        }
+        u64 *frame = &thread->window[bounded(at >> 3, WW_WINDOW_BYTES / 8)];
+        if (!frame[1])
+            break;
+        frames[bounded(i, WW_TEXT_BYTES / 8)] = frame[1];
+        bp = frame[0];
+        depth = i + 1;
+    }
+    return (u32)forgotten(thread, depth);
+}
+
+/* The stack at a function's entry, where the caller is at [rsp] and no frame is set up. */
 static inline u64 user_stack(struct ww_thread *thread, struct pt_regs *ctx)
 {
-    if (!thread)
+    struct ww_window window;
+    u64 bp = ctx->bp;
+    /* Else it would be read where the next frame is, through a pointer that may be to either. */
+    asm volatile("" : "+r"(bp));
+    if (!thread || look(thread, ctx->sp, &window))
         return 0;
     u64 *frames = (u64 *)thread->text.data;
-    u64 caller = read_u64(ctx->sp), pc = ctx->ip;
-    int bytes = bpf_get_stack(ctx, frames, WW_TEXT_BYTES, BPF_F_USER_STACK);
-    if (bytes <= 0)
-        return 0;
-    if (frames[1] != caller || bytes < 16) {
-        bytes = bpf_get_stack(ctx, &frames[1], WW_TEXT_BYTES - 8, BPF_F_USER_STACK);
-        if (bytes <= 0)
-            return 0;
-        bytes += 8;
-        frames[0] = pc;
-        frames[1] = caller;
-    }
-    return send_text(&thread->text, WW_USER_STACK, bytes);
+    frames[0] = ctx->ip;
+    frames[1] = thread->window[0];
+    return send_text(&thread->text, WW_USER_STACK, walk_frames(thread, bp, &window, 2) * 8);
 }
 
 static inline void *thread_record(u16 kind, u32 tid, u64 ts_ns)

@@ -24,19 +24,46 @@ static u64 (*read_user)(void *to, u64 size, u64 from) = (void *)BPF_FUNC_probe_r
 
 static inline u64 go_string(struct ww_thread *thread, u64 address)
 {
-    return name_hash(thread, read_u64(address), read_u64(address + 8));
+    struct ww_pair string = read_pair(address);
+    return name_hash(thread, string.first, string.second);
+}
+
+/* A Go type, and where its fields are if it is a struct: internal/abi/type.go. Of what isn't one, what
+ * stands for fields is something else. */
+struct ww_type { u64 size, fields, count; u32 kind; };
+
+static inline struct ww_type type_of(u64 address)
+{
+    u64 words[WW_WORDS(TYPE_SIZE, STRUCTTYPE_FIELDS + 8)];
+    struct ww_type type = {};
+    if (bpf_probe_read_user(words, sizeof(words), (void *)(address + TYPE_SIZE)))
+        return type;
+    type.size = words[0];
+    type.kind = (words[WW_WORD(TYPE_SIZE, TYPE_KIND)] >> 8 * ((TYPE_KIND - TYPE_SIZE) & 7)) & WW_TYPE_KIND;
+    type.fields = words[WW_WORD(TYPE_SIZE, STRUCTTYPE_FIELDS)];
+    type.count = words[WW_WORD(TYPE_SIZE, STRUCTTYPE_FIELDS + 8)];
+    return type;
+}
+
+struct ww_field { u64 type, offset; };
+
+static inline struct ww_field field_of(u64 fields, u32 number)
+{
+    u64 words[WW_WORDS(STRUCTFIELD_TYPE, STRUCTFIELD_OFFSET)];
+    u64 address = fields + number * WW_STRUCT_FIELD + STRUCTFIELD_TYPE;
+    bpf_probe_read_user(words, sizeof(words), (void *)address);
+    struct ww_field field = { words[0], words[WW_WORD(STRUCTFIELD_TYPE, STRUCTFIELD_OFFSET)] };
+    return field;
 }
 
 /* An object with fields: a struct of TypeMeta, then ObjectMeta, as every typed one is. */
-static inline u32 is_typed(u64 type)
+static inline u32 is_typed(struct ww_type type)
 {
-    if (!OBJECT_MIN_SIZE || read_u64(type + TYPE_SIZE) < OBJECT_MIN_SIZE)
+    if (!OBJECT_MIN_SIZE || type.size < OBJECT_MIN_SIZE || type.kind != WW_TYPE_STRUCT || type.count < 2)
         return 0;
-    u64 second = read_u64(type + STRUCTTYPE_FIELDS) + WW_STRUCT_FIELD;
-    return ((u8)read_u64(type + TYPE_KIND) & WW_TYPE_KIND) == WW_TYPE_STRUCT &&
-           read_u64(type + STRUCTTYPE_FIELDS + 8) >= 2 &&
-           read_u64(second + STRUCTFIELD_OFFSET) == OBJECT_META &&
-           read_u64(read_u64(second + STRUCTFIELD_TYPE) + TYPE_SIZE) >= OBJECT_MIN_SIZE - OBJECT_META;
+    struct ww_field second = field_of(type.fields, 1);
+    return second.offset == OBJECT_META &&
+           read_u64(second.type + TYPE_SIZE) >= OBJECT_MIN_SIZE - OBJECT_META;
 }
 
 /* The hash of a resourceVersion; `bad` where it has none or an unreasonably long one. The verifier

@@ -10,7 +10,7 @@ struct ww_request {
 
 int on_queue_add(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 g = ctx->r14, queue = QUEUE_ADD_QUEUE, after = QUEUE_ADD_AFTER;
     u64 rate_limited = QUEUE_ADD_RATE_LIMITED, priority = QUEUE_ADD_PRIORITY;
     u64 items = QUEUE_ADD_ITEMS, length = QUEUE_ADD_LENGTH;
@@ -82,7 +82,7 @@ static inline struct ww_item_key item_key(struct ww_arguments *arguments, struct
 /* An item is handed to a queue of client-go: by Add, or by AddAfter of the queue around it. */
 int on_typed_add(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 queue = ctx->ax, g = ctx->r14;
     struct ww_arguments arguments = {};
     read_arguments(ctx, &arguments);
@@ -109,7 +109,7 @@ int on_typed_add(struct pt_regs *ctx)
 /* One record for what has a queue (or its metrics) and an item as arguments. */
 static inline int keyed(struct pt_regs *ctx, u16 kind, u64 metrics_at, u8 with_stack)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 owner = ctx->ax, g = ctx->r14, stack = 0;
     struct ww_arguments arguments = {};
     read_arguments(ctx, &arguments);
@@ -152,7 +152,7 @@ int on_typed_done(struct pt_regs *ctx)
 
 int on_reconcile_start(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 g = ctx->r14, controller = ctx->ax;
     struct ww_arguments arguments = {};
     read_arguments(ctx, &arguments);
@@ -178,7 +178,7 @@ int on_reconcile_start(struct pt_regs *ctx)
 
 int on_reconcile_return(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 g = ctx->r14, pc = ctx->ip;
     u64 requeue = RESULT_REQUEUE, after = RESULT_REQUEUE_AFTER, error = RESULT_ERROR;
     struct ww_reconcile_return *e = go_record(WW_RECONCILE_RETURN, site, current_goid(g));
@@ -194,7 +194,7 @@ int on_reconcile_return(struct pt_regs *ctx)
 
 int on_reconcile_result(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 g = ctx->r14, requeue = RESULT_REQUEUE, after = RESULT_REQUEUE_AFTER, error = RESULT_ERROR;
     struct ww_reconcile_result *e = go_record(WW_RECONCILE_RESULT, site, current_goid(g));
     if (!e)
@@ -209,7 +209,7 @@ int on_reconcile_result(struct pt_regs *ctx)
 /* Objects before and after, and whether the add is of the initial list. */
 int on_informer_event(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 g = ctx->r14;
     struct ww_arguments arguments = {};
     read_arguments(ctx, &arguments);
@@ -225,7 +225,7 @@ int on_informer_event(struct pt_regs *ctx)
 
 int on_resync_arm(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 g = ctx->r14, reflector = RESYNC_ARM_REFLECTOR;
     u64 type_name = go_string(this_thread(), reflector + REFLECTOR_TYPE);
     struct ww_resync_arm *e = go_record(WW_RESYNC_ARM, site, current_goid(g));
@@ -241,7 +241,7 @@ int on_resync_arm(struct pt_regs *ctx)
  * embedded second, behind TypeMeta: in every typed object; an unstructured one is too small. */
 int on_watch_event(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 g = ctx->r14, text = WATCH_EVENT_TYPE, length = WATCH_EVENT_TYPE_LENGTH;
     u64 itab = WATCH_EVENT_ITAB, object = WATCH_EVENT_OBJECT;
     struct ww_thread *thread = this_thread();
@@ -268,7 +268,7 @@ int on_watch_event(struct pt_regs *ctx)
 
 int on_http_serve(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 g = ctx->r14, request = HTTP_SERVE_REQUEST;
     struct ww_thread *thread = this_thread();
     u64 url = read_u64(request + REQUEST_URL);
@@ -285,7 +285,7 @@ int on_http_serve(struct pt_regs *ctx)
 
 int on_http_handler(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     struct ww_http_handler *e = go_record(WW_HTTP_HANDLER, site, current_goid(ctx->r14));
     if (e)
         go_submit(e);

@@ -58,7 +58,9 @@ static inline void thread_event(u16 kind, u32 tid, u64 value)
 /* (bool preempt, task *prev, task *next, unsigned int prev_state), Linux 5.18 and newer. */
 int on_sched_switch(struct bpf_raw_tracepoint_args *ctx)
 {
-    u32 previous = target_tid(ctx->args[1]), next = target_tid(ctx->args[2]);
+    /* Current is the thread that goes, until the registers are switched: to ask costs less than to read. */
+    u64 current = bpf_get_current_pid_tgid();
+    u32 previous = current >> 32 == WW_TGID ? (u32)current : 0, next = target_tid(ctx->args[2]);
     u64 state = (u8)ctx->args[0] ? 0 : (u32)ctx->args[3];
     if (previous && may_spend(WW_THREADS_TIER))
         thread_event(WW_THREAD_OFF, previous, state);

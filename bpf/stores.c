@@ -86,7 +86,7 @@ static inline void emit_reader(struct ww_thread *thread, u32 site, u64 goid, u64
 
 int on_cache_get(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 goid = current_goid(ctx->r14);
     u64 namespace = CACHE_GET_NAMESPACE, namespace_length = CACHE_GET_NAMESPACE_LENGTH;
     u64 name = CACHE_GET_NAME, name_length = CACHE_GET_NAME_LENGTH;
@@ -102,7 +102,7 @@ int on_cache_get(struct pt_regs *ctx)
 
 int on_cache_list(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 goid = current_goid(ctx->r14);
     struct ww_thread *thread = this_thread();
     struct ww_read read = { .reader = CACHE_READER, .is_list = 1 };
@@ -115,7 +115,6 @@ int on_cache_list(struct pt_regs *ctx)
 /* What is left after the label selector is about to be copied into the operator's list. */
 int on_set_list(struct pt_regs *ctx)
 {
-    HIT_SITE(ctx);
     u64 goid = current_goid(ctx->r14), items = SET_LIST_ITEMS, length = SET_LIST_LENGTH;
     struct ww_read *read = reads.lookup(&goid);
     if (!read || !read->reader || !read->is_list)
@@ -124,14 +123,14 @@ int on_set_list(struct pt_regs *ctx)
     read->objects = (u32)length;
     read->object_type = type;
     read->versions = 0;
-    if (!length || is_typed(read_u64(type + PTRTYPE_ELEM)))
+    if (!length || is_typed(type_of(read_u64(type + PTRTYPE_ELEM))))
         read->versions = versions_sum(items, length, 16, 1);
     return 0;
 }
 
 int on_cache_list_end(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 goid = current_goid(ctx->r14);
     struct ww_read *found = reads.lookup(&goid);
     if (!found || !found->reader || !found->is_list)
@@ -146,7 +145,6 @@ int on_cache_list_end(struct pt_regs *ctx)
 
 int on_informer(struct pt_regs *ctx)
 {
-    HIT_SITE(ctx);
     u64 goid = current_goid(ctx->r14);
     u8 one = 1;
     informers.update(&goid, &one);
@@ -180,7 +178,6 @@ static inline void split_key(struct ww_thread *thread, struct ww_read *read, u64
 /* A lister's read; one of controller-runtime began earlier. */
 int on_store_get(struct pt_regs *ctx)
 {
-    HIT_SITE(ctx);
     u64 goid = current_goid(ctx->r14), key = STORE_GET_KEY, length = STORE_GET_KEY_LENGTH;
     struct ww_thread *thread = this_thread();
     struct ww_read read = {}, *found = reads.lookup(&goid);
@@ -194,7 +191,7 @@ int on_store_get(struct pt_regs *ctx)
 
 int on_store_get_end(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 goid = current_goid(ctx->r14);
     u64 type = STORE_GET_TYPE, object = STORE_GET_OBJECT, exists = STORE_GET_EXISTS, version = 0;
     struct ww_read *found = reads.lookup(&goid);
@@ -206,7 +203,7 @@ int on_store_get_end(struct pt_regs *ctx)
         read.object_type = type;
         read.objects = 1;
         read.pointers = mixed(object);
-        if (is_typed(read_u64(type + PTRTYPE_ELEM)))
+        if (is_typed(type_of(read_u64(type + PTRTYPE_ELEM))))
             version = go_string(this_thread(), object + OBJECT_VERSION);
     }
     emit_read(site, goid, &read, version);
@@ -237,7 +234,6 @@ static inline struct ww_read *list_begins(struct ww_thread *thread, struct pt_re
 
 int on_store_list(struct pt_regs *ctx)
 {
-    HIT_SITE(ctx);
     list_begins(this_thread(), ctx, current_goid(ctx->r14));
     return 0;
 }
@@ -245,7 +241,6 @@ int on_store_list(struct pt_regs *ctx)
 /* By a namespace, or by a field: controller-runtime puts the namespace before the field's value. */
 int on_store_by_index(struct pt_regs *ctx)
 {
-    HIT_SITE(ctx);
     u64 name = STORE_INDEX_NAME, name_length = STORE_INDEX_NAME_LENGTH;
     u64 value = STORE_INDEX_VALUE, length = STORE_INDEX_VALUE_LENGTH;
     struct ww_thread *thread = this_thread();
@@ -268,24 +263,23 @@ int on_store_by_index(struct pt_regs *ctx)
 /* By what an object, or metadata alone, has for it. */
 int on_store_index(struct pt_regs *ctx)
 {
-    HIT_SITE(ctx);
     u64 name = STORE_INDEX_NAME, name_length = STORE_INDEX_NAME_LENGTH;
     u64 type = STORE_INDEX_TYPE, object = STORE_INDEX_OBJECT;
     struct ww_thread *thread = this_thread();
     struct ww_read *read = list_begins(thread, ctx, current_goid(ctx->r14));
     if (!read || !by_namespace(name, name_length))
         return 0;
-    u64 element = read_u64(type + PTRTYPE_ELEM), size = read_u64(element + TYPE_SIZE);
+    struct ww_type element = type_of(read_u64(type + PTRTYPE_ELEM));
     if (is_typed(element))
         read->namespace = go_string(thread, object + OBJECT_NAMESPACE);
-    else if (size >= OBJECT_MIN_SIZE - OBJECT_META && size < OBJECT_MIN_SIZE)
+    else if (element.size >= OBJECT_MIN_SIZE - OBJECT_META && element.size < OBJECT_MIN_SIZE)
         read->namespace = go_string(thread, object + OBJECT_NAMESPACE - OBJECT_META);
     return 0;
 }
 
 int on_store_list_end(struct pt_regs *ctx)
 {
-    u32 site = HIT_SITE(ctx);
+    u32 site = site_of(ctx);
     u64 goid = current_goid(ctx->r14), items = STORE_LIST_ITEMS, length = STORE_LIST_LENGTH;
     struct ww_read *found = reads.lookup(&goid);
     if (!found || !found->is_list)
@@ -298,7 +292,7 @@ int on_store_list_end(struct pt_regs *ctx)
         return 0;
     struct ww_read read = *found;
     reads.delete(&goid);
-    if (!length || is_typed(read_u64(type + PTRTYPE_ELEM)))
+    if (!length || is_typed(type_of(read_u64(type + PTRTYPE_ELEM))))
         read.versions = versions_sum(items, length, 16, 1);
     emit_read(site, goid, &read, 0);
     return 0;

@@ -57,10 +57,9 @@ class Budget:
         """Tell the kernel what a hit of each site costs; sites may have been added meanwhile."""
         self._run_cost_ns = run_cost_ns
         for index, planned in enumerate(self._engine.plan.sites):
-            run_ns = run_cost_ns(planned.probe.program)
+            run_ns = run_cost_ns(tiers.hit_program(planned.probe.tier))
             if run_ns is None:
                 run_ns = RECORD_NS + planned.probe.extra_ns
-            self._engine.sites["tier"][index] = planned.probe.tier
             self._engine.sites["cost_ns"][index] = self._traps.of(planned.site.kind) + run_ns
         self._priced = len(self._engine.plan.sites)
 
@@ -135,14 +134,21 @@ class Budget:
 
     def _take_off(self, gone: list[int], now_ns: int) -> list[Loss]:
         self._tiers = [tier for tier in self._tiers if tier not in gone]
+        gone = [tier for tier in gone if tier in self._engine.attached]
+        if gone:
+            self._engine.take_off(gone)
+        return [
+            Loss(now_ns, f"over budget: {name} taken off", 1, now_ns)
+            for name in self._programs(gone)
+        ]
+
+    def _programs(self, gone: list[int]) -> list[str]:
+        """What the probes and tracepoints of these tiers run, each once."""
+        kinds = [kind for tier, kind in tiers.TRACEPOINTS.items() if tier in gone]
+        names = [program for kind in kinds for program in kind.programs]
         sites = self._engine.plan.sites
-        programs = {planned.probe.program for planned in sites if planned.probe.tier in gone}
-        for tier in tiers.TRACEPOINTS.keys() & gone:
-            programs.update(tiers.TRACEPOINTS[tier].programs)
-        removed = [program for program in self._engine.attached if program in programs]
-        if removed:
-            self._engine.take_off(removed)
-        return [Loss(now_ns, f"over budget: {name} taken off", 1, now_ns) for name in removed]
+        names += [planned.probe.program for planned in sites if planned.probe.tier in gone]
+        return list(dict.fromkeys(names))
 
 
 class Walks:

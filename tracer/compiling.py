@@ -26,11 +26,14 @@ from whowoke.tracer.plan import MAX_SITES, Plan
 COMPILE_TIMEOUT_S = 300.0
 CFLAGS = ("-Wno-unused-function", "-Wno-unused-variable")
 MAX_THREADS = 4096
+MAX_PROGRAMS = 64
 RING_PAGES = {"threads": 1024, "go": 1024, "texts": 512}
 # For tests: pages of each ring, so that records find no room.
 RING_PAGES_VARIABLE = "WHOWOKE_RING_PAGES"
 LOST_KINDS = 64
 
+# What runs at each place that is probed, and goes on with the program that the place is for.
+HIT_PROGRAM = "on_hit"
 # Raw tracepoints, attached in this order: new threads are noticed before the known ones are added.
 TRACEPOINTS = {
     "sched_process_exit": "on_sched_process_exit",
@@ -85,6 +88,7 @@ def macros(plan: Plan) -> dict[str, str]:
     limits = {
         "WW_PARAMETER_BASE": f"{PARAMETER_BASE:#x}ULL",
         "WW_MAX_SITES": str(MAX_SITES),
+        "WW_MAX_PROGRAMS": str(MAX_PROGRAMS),
         "WW_TIERS": str(tiers.COUNT),
         "WW_WALKS_TIER": str(tiers.WALKS),
         "WW_THREADS_TIER": str(tiers.THREADS),
@@ -124,7 +128,7 @@ def _kept_or_compiled(plan: Plan) -> tuple[Compiled, bool]:
         "source": source,
         "cflags": CFLAGS,
         "maps": bpf.map_names(source),
-        "programs": [*TRACEPOINTS.values(), *plan.by_program()],
+        "programs": [HIT_PROGRAM, *TRACEPOINTS.values(), *plan.by_program()],
     }
     name = cache.key(json.dumps(request), platform.release(), platform.machine(), _bcc_identity())
     if kept := cache.read(name):

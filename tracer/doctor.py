@@ -137,7 +137,7 @@ def check_uprobes() -> Check:
             advice = GRANT_ADMIN if reasons == [SYS_ADMIN] else GRANT
         return Check("uprobes", "fail", str(err), advice)
     if way == "uprobe_multi":
-        found = f"one uprobe_multi link a program, off in {uprobes.MULTI_DETACH_S} s"
+        found = f"one uprobe_multi link a tier, off in {uprobes.MULTI_DETACH_S} s"
     else:
         found = f"one perf event a place; taking each off takes about {uprobes.PERF_DETACH_S} s"
     return Check("uprobes", "ok", found)

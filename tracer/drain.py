@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from whowoke.analysis.capture import schema
 from whowoke.analysis.capture.reader import Frame, Loss, PartWriter
+from whowoke.tracer import tiers
 from whowoke.tracer.budget import Budget, Walks
 from whowoke.tracer.engine import Engine
 from whowoke.tracer.periods import Periods
@@ -23,7 +24,6 @@ CHECKED_ADDRESSES = 3
 # Seconds between two drains, the shorter the fuller the rings were.
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.25
 FULL, EMPTY = 1 / 6, 1 / 16
-RETURN_PROGRAM = "on_reconcile_return"
 
 
 class Drain:
@@ -189,7 +189,7 @@ class Drain:
             self._reconcilers.add((method, closure))
             indexes = self._program.add_reconciler(method, closure)
             if indexes:
-                self._engine.attach_sites(RETURN_PROGRAM, indexes)
+                self._engine.attach_sites(indexes)
 
     def _write_types(self, rows: npt.NDArray[np.void]) -> None:
         new = set(distinct(rows["object_type"]).tolist()) - self._symbols - {0}
@@ -205,8 +205,7 @@ class Drain:
             if self._program.symbols.is_entry(int(address)):
                 self._offsets_checked += 1
                 continue
-            programs = self._program.plan.by_program()
-            self._engine.detach(list(programs))
+            self._engine.detach(list(tiers.PROBES))
             self._program.plan.missing.append(
                 "the runtime's offsets don't fit this process: Go probes were taken off"
             )

@@ -1,7 +1,9 @@
 """The kernel side at work: load, attach, count, detach."""
 
 import os
+import struct
 import threading
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -10,18 +12,26 @@ from whowoke.analysis.capture import schema
 from whowoke.analysis.errors import WhowokeError
 from whowoke.tracer import kernel, tiers, uprobes
 from whowoke.tracer.compiled import Compiled
-from whowoke.tracer.compiling import LOST_KINDS, TRACEPOINTS, parameters, ring_pages
+from whowoke.tracer.compiling import (
+    HIT_PROGRAM,
+    LOST_KINDS,
+    TRACEPOINTS,
+    parameters,
+    ring_pages,
+)
 from whowoke.tracer.plan import MAX_SITES, Plan
 from whowoke.tracer.ring import Ring
 from whowoke.tracer.target import Target
 
 PAGE = 4096
 LOADERS = 2
-# Children that close links at once: the kernel waits some 20 ms for each link, but a fork of us
-# takes 7 ms of CPU, of which one for each of 38 programs was the larger part.
-CLOSERS = 8
+# Children that close links at once: the kernel waits some 40 ms for a link of probes, but a fork of
+# us takes 7 ms of CPU.
+CLOSERS = 3
 # struct ww_site and struct ww_tier of bpf/maps.h.
-SITE_DTYPE = np.dtype([("hits", "<u8"), ("stopped", "<u8"), ("cost_ns", "<u4"), ("tier", "<u4")])
+SITE_DTYPE = np.dtype(
+    [("hits", "<u8"), ("stopped", "<u8"), ("cost_ns", "<u4"), ("tier", "<u2"), ("program", "<u2")]
+)
 TIER_DTYPE = np.dtype(
     [(name, "<u8") for name in ("spent_ns", "limit_ns", "cost_ns", "bare_ns", "left_out")]
     + [("pad", "<u8", 3)]
@@ -34,7 +44,8 @@ class Engine:
 
     The kernel detaches as well when the process dies: links and maps live in descriptors only.
     ``sites`` and ``tiers`` are shared with the kernel: rows of the plan's sites, by their indexes,
-    and of tiers; see bpf/maps.h. ``programs`` are descriptors by name.
+    and of tiers; see bpf/maps.h. ``programs`` are descriptors by name. What is attached and taken
+    off are tiers, with all their places.
     """
 
     def __init__(self, plan: Plan, target: Target) -> None:
@@ -42,7 +53,8 @@ class Engine:
         self.rings: dict[str, Ring] = {}
         self.programs: dict[str, int] = {}
         self._target = target
-        self._links: dict[str, list[int]] = {}
+        self._links: dict[int, list[int]] = {}
+        self._slots = {name: slot for slot, name in enumerate(plan.by_program())}
         self._maps: dict[str, int] = {}
         self._closing: list[int] = []
         self._lost = self.sites = self.tiers = np.zeros(0, np.void)
@@ -69,7 +81,9 @@ class Engine:
         """Several at once: the kernel takes half a second of one CPU to verify them all."""
         values = parameters(self.plan, self._target.pid)
         # The longest first, so that no thread is left with one of them.
-        waiting = sorted(compiled.programs, key=lambda name: len(compiled.programs[name]))
+        written = {name: name for name in compiled.programs if name != HIT_PROGRAM}
+        written |= {tiers.hit_program(tier): HIT_PROGRAM for tier in tiers.PROBES}
+        waiting = sorted(written, key=lambda name: len(compiled.programs[written[name]]))
         descriptors, failed = list(self._maps.values()), list[WhowokeError]()
 
         def load() -> None:
@@ -78,7 +92,7 @@ class Engine:
                 kind, attach_type = kernel.PROG_KPROBE, uprobes.attach_type()
                 if name in TRACEPOINTS.values():
                     kind, attach_type = kernel.PROG_RAW_TRACEPOINT, 0
-                code = compiled.linked(name, descriptors, values)
+                code = compiled.linked(written[name], descriptors, values)
                 try:
                     self.programs[name] = kernel.load_program(name, kind, code, attach_type)
                 except WhowokeError as err:
@@ -95,22 +109,34 @@ class Engine:
     def attach(self) -> None:
         """Attach everything."""
         for name, program in TRACEPOINTS.items():
-            self._links[program] = kernel.link_raw_tracepoint(self.programs[program], name)
+            links = self._links.setdefault(tiers.of_tracepoint(program), [])
+            links.append(kernel.link_raw_tracepoint(self.programs[program], name))
         self._add_threads()
-        for program, indexes in self.plan.by_program().items():
-            if indexes:
-                self.attach_sites(program, indexes)
+        for program, slot in self._slots.items():
+            descriptor = struct.pack("<I", self.programs[program])
+            kernel.map_update(self._maps["programs"], slot, descriptor)
+        for tier in tiers.PROBES:
+            self._links[tier] = []
+        self.attach_sites(range(len(self.plan.sites)))
 
-    def attach_sites(self, program: str, indexes: list[int]) -> None:
-        """Put one program on some of the plan's sites."""
-        path = str(self._target.exe_path)
+    def attach_sites(self, indexes: Iterable[int]) -> None:
+        """Probe some of the plan's sites, but those of a tier that was taken off."""
+        by_tier: dict[int, list[int]] = {}
+        for index in indexes:
+            probe = self.plan.sites[index].probe
+            self.sites["tier"][index] = probe.tier
+            self.sites["program"][index] = self._slots[probe.program]
+            by_tier.setdefault(probe.tier, []).append(index)
+        for tier in sorted(by_tier.keys() & self._links.keys()):
+            self._probe(tier, by_tier[tier])
+
+    def _probe(self, tier: int, indexes: list[int]) -> None:
+        program, path = self.programs[tiers.hit_program(tier)], str(self._target.exe_path)
         offsets = [self.plan.sites[index].site.file_offset for index in indexes]
         cookies = [self.plan.sites[index].cookie(index) for index in indexes]
         # Kept one by one: what is attached is detached in order if the next one fails.
-        links = self._links.setdefault(program, [])
-        pid = self._target.pid
-        for link in uprobes.links(self.programs[program], path, offsets, cookies, pid):
-            links.append(link)
+        for link in uprobes.links(program, path, offsets, cookies, self._target.pid):
+            self._links[tier].append(link)
 
     def _add_threads(self) -> None:
         """Fill the map of threads until /proc shows none that is new."""
@@ -123,13 +149,14 @@ class Engine:
             known |= new
 
     @property
-    def attached(self) -> list[str]:
-        """Programs that are attached now."""
+    def attached(self) -> list[int]:
+        """Tiers that are attached now."""
         return list(self._links)
 
-    def take_off(self, programs: list[str]) -> None:
-        """Begin to close some programs' links; each waits for the kernel, so several at once."""
-        links = [link for program in programs for link in self._links.pop(program, ())]
+    def take_off(self, gone: list[int]) -> None:
+        """Begin to close some tiers' links; each waits for the kernel, so several at once."""
+        # First those of probes, which take longest: each goes to another child.
+        links = [link for tier in sorted(gone, key=_is_bare) for link in self._links.pop(tier, ())]
         self._closing += _close_in_children(links)
 
     @property
@@ -138,9 +165,9 @@ class Engine:
         self._closing = [pid for pid in self._closing if os.waitpid(pid, os.WNOHANG)[0] == 0]
         return bool(self._closing)
 
-    def detach(self, programs: list[str]) -> None:
-        """Take some programs off; nothing is being taken off any more when this returns."""
-        self.take_off(programs)
+    def detach(self, gone: list[int]) -> None:
+        """Take some tiers off; nothing is being taken off any more when this returns."""
+        self.take_off(gone)
         while self._closing:
             os.waitpid(self._closing[-1], 0)
             self._closing.pop()
@@ -168,6 +195,10 @@ class Engine:
         """Program runs that the kernel skipped, by program."""
         counts = {name: kernel.program_runs(fd).missed for name, fd in self.programs.items()}
         return {name: count for name, count in counts.items() if count}
+
+
+def _is_bare(tier: int) -> bool:
+    return tier not in tiers.PROBES
 
 
 def _close_all(descriptors: list[int]) -> None:

@@ -139,13 +139,12 @@ def enable_statistics() -> int:
     return _bpf(_ENABLE_STATS, "I", _STATS_RUN_TIME, what="asking for statistics of BPF programs")
 
 
-def link_raw_tracepoint(program_fd: int, name: str) -> list[int]:
-    """Attach to a raw tracepoint by name; descriptors to close for detaching."""
+def link_raw_tracepoint(program_fd: int, name: str) -> int:
+    """Attach to a raw tracepoint by name; a descriptor to close for detaching."""
     buffer = ctypes.create_string_buffer(name.encode())
     address = ctypes.addressof(buffer)
-    return [
-        _bpf(_RAW_TRACEPOINT_OPEN, "QI", address, program_fd, what=f"attaching tracepoint {name}")
-    ]
+    what = f"attaching tracepoint {name}"
+    return _bpf(_RAW_TRACEPOINT_OPEN, "QI", address, program_fd, what=what)
 
 
 def link_uprobe_multi(
@@ -268,7 +267,7 @@ def has_switch_state() -> bool:
     """
     program = load_program("", PROG_RAW_TRACEPOINT, _READ_FOURTH)
     try:
-        os.close(*link_raw_tracepoint(program, "sched_switch"))
+        os.close(link_raw_tracepoint(program, "sched_switch"))
     except PermissionDeniedError:
         raise
     except WhowokeError:

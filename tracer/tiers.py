@@ -7,7 +7,10 @@ well: a busy program makes many system calls and switches, and they tell least o
 from typing import NamedTuple
 
 WALKS, THREADS, CALLS = 0, 4, 5
+PROBES = (1, 2, 3)
 COUNT = 6
+# Of tracepoints that cost next to nothing.
+ALWAYS = -1
 # Calls and switches, reads and requests, who woke whom, and what says which timer and reconcile.
 ORDER = (CALLS, THREADS, 3, 2, 1)
 
@@ -26,3 +29,13 @@ TRACEPOINTS = {
     CALLS: Tracepoints(("on_sys_enter", "on_sys_exit"), 900, 280),
     THREADS: Tracepoints(("on_sched_switch", "on_sched_waking"), 700, 0),
 }
+
+
+def hit_program(tier: int) -> str:
+    """What runs first at each place of a tier; what the kernel tells of it is told of them all."""
+    return f"on_hit_{tier}"
+
+
+def of_tracepoint(program: str) -> int:
+    """The tier of a program that isn't a probe's."""
+    return next((n for n, kind in TRACEPOINTS.items() if program in kind.programs), ALWAYS)

@@ -18,7 +18,7 @@ Way = Literal["uprobe_multi", "perf"]
 WITHOUT = "WHOWOKE_WITHOUT"
 # What the kernel waits for at each perf event that is closed: ARCHITECTURE.md has the measurement.
 PERF_DETACH_S = 0.1
-MULTI_DETACH_S = 0.2
+MULTI_DETACH_S = 0.1
 
 
 @cache

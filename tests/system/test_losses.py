@@ -168,7 +168,7 @@ def test_a_program_that_runs_inside_itself_is_counted() -> None:
     prints = kernel.load_program("prints", kernel.PROG_RAW_TRACEPOINT, printing())
     trigger = kernel.load_program("prints", kernel.PROG_RAW_TRACEPOINT, printing())
     try:
-        (link,) = kernel.link_raw_tracepoint(prints, "bpf_trace_printk")
+        link = kernel.link_raw_tracepoint(prints, "bpf_trace_printk")
         before = kernel.program_runs(prints).missed
         try:
             for _ in range(NESTED):

@@ -1,7 +1,6 @@
 """What the probes may cost: what is saved up for bursts, what is stopped, what is taken off."""
 
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +18,10 @@ BURST_NS = int(BURST_S * EARNED_NS)
 TRAPS = TrapCosts(emulated_ns=800, stepped_ns=10_000, measured=True)
 
 
+# One site a tier, in the order of the plan.
+PROGRAMS = {3: "reads", 2: "links", 1: "timers"}
+
+
 class FakeEngine:
     """One site a tier; ``hit`` does what the kernel side does at so many hits.
 
@@ -26,26 +29,22 @@ class FakeEngine:
     """
 
     def __init__(self) -> None:
-        self.probes = ["reads", "links", "timers"]
-        self.tracepoints = [p for kind in tiers.TRACEPOINTS.values() for p in kind.programs]
+        self.attached = [tiers.ALWAYS, *tiers.ORDER]
         self.is_taking_off = False
         self.sites = np.zeros(8, SITE_DTYPE)
         self.tiers = np.zeros(tiers.COUNT, TIER_DTYPE)
-        self.plan = SimpleNamespace(sites=[self.site(tier) for tier in (3, 2, 1)])
+        self.plan = SimpleNamespace(sites=[])
+        for tier in (3, 2, 1):
+            self.add_site(tier)
 
     @property
-    def attached(self) -> list[str]:
-        return [*self.probes, *self.tracepoints]
+    def probes(self) -> list[str]:
+        return [name for tier, name in PROGRAMS.items() if tier in self.attached]
 
-    def has(self, tier: int) -> bool:
-        """Whether its programs are on."""
-        if tier in tiers.TRACEPOINTS:
-            return not set(tiers.TRACEPOINTS[tier].programs).isdisjoint(self.tracepoints)
-        return ["timers", "links", "reads"][tier - 1] in self.probes
-
-    def site(self, tier: int, kind: str = "push", extra_ns: int = 0) -> Any:
-        probe = SimpleNamespace(tier=tier, program=self.probes[3 - tier], extra_ns=extra_ns)
-        return SimpleNamespace(probe=probe, site=SimpleNamespace(kind=kind))
+    def add_site(self, tier: int, kind: str = "push", extra_ns: int = 0) -> None:
+        probe = SimpleNamespace(tier=tier, program=PROGRAMS[tier], extra_ns=extra_ns)
+        self.sites["tier"][len(self.plan.sites)] = tier
+        self.plan.sites.append(SimpleNamespace(probe=probe, site=SimpleNamespace(kind=kind)))
 
     def hit(self, index: int, hits: int) -> int:
         """The hits that were recorded."""
@@ -72,9 +71,8 @@ class FakeEngine:
         for tier, cost_ns in zip((3, 2, 1), costs_ns, strict=True):
             self.tiers["spent_ns"][tier] += cost_ns
 
-    def take_off(self, programs: list[str]) -> None:
-        self.probes = [program for program in self.probes if program not in programs]
-        self.tracepoints = [program for program in self.tracepoints if program not in programs]
+    def take_off(self, gone: list[int]) -> None:
+        self.attached = [tier for tier in self.attached if tier not in gone]
 
 
 def budget_of(engine: FakeEngine) -> Budget:
@@ -151,7 +149,7 @@ def test_calls_and_switches_have_a_limit_too(tier: int, first: str) -> None:
     expected = {f"over budget: {name} taken off": 1 for name in gone}
     assert told == {f"over budget: {first} stopped": 1000} | expected
     assert engine.probes == ["reads", "links", "timers"]
-    assert len(engine.tracepoints) == 2
+    assert set(tiers.TRACEPOINTS) - set(engine.attached) == {tier}
     assert engine.pass_by(tier, 10) == 0
     assert [loss.count for loss in budget.check(SECOND // 5)] == [10]
 
@@ -173,10 +171,10 @@ def test_calls_and_switches_go_before_what_says_more(
     budget = budget_of(engine)
     for second in range(1, 100):
         for tier, share in zip((tiers.CALLS, tiers.THREADS, 3), shares, strict=True):
-            if engine.has(tier):
+            if tier in engine.attached:
                 engine.tiers["spent_ns"][tier] += int(share * EARNED_NS)
         budget.check(second * SECOND)
-    assert [tier for tier in tiers.ORDER if not engine.has(tier)] == list(gone)
+    assert [tier for tier in tiers.ORDER if tier not in engine.attached] == list(gone)
 
 
 @pytest.mark.parametrize(("costs_ms", "exceeded"), [((1, 120, 1), False), ((1, 1, 120), True)])
@@ -211,11 +209,11 @@ def test_a_recorder_that_slept_takes_nothing_off_for_it() -> None:
 
 def test_sites_cost_what_was_measured() -> None:
     engine = FakeEngine()
-    engine.plan.sites.append(engine.site(3, "return", extra_ns=3_000))
+    engine.add_site(3, "return", extra_ns=3_000)
     budget = budget_of(engine)
     costs = engine.sites["cost_ns"].tolist()
     assert costs[:4] == [800 + RECORD_NS] * 3 + [10_000 + RECORD_NS + 3_000]
-    budget.price({"reads": 5_000}.get)
+    budget.price({tiers.hit_program(3): 5_000}.get)
     costs = engine.sites["cost_ns"].tolist()
     assert costs[:4] == [5_800, 800 + RECORD_NS, 800 + RECORD_NS, 15_000]
 
@@ -223,8 +221,8 @@ def test_sites_cost_what_was_measured() -> None:
 def test_a_site_that_was_added_meanwhile_counts() -> None:
     engine = FakeEngine()
     budget = budget_of(engine)
-    budget.price({"timers": 200}.get)
-    engine.plan.sites.append(engine.plan.sites[2])
+    budget.price({tiers.hit_program(1): 200}.get)
+    engine.add_site(1)
     budget.check(SECOND)
     assert engine.sites["cost_ns"][3] == 1_000
     engine.hit(3, BURST_NS // 1_000 + 10)
