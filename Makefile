@@ -41,8 +41,8 @@ STRIP := -ldflags='-s -w'
 demo: venv build/bin/cluster $(DEMO:%=build/bin/%) $(if $(filter poller,$(DEMO)),database)
 	$(BIN)/python -m tests.demo --period $(PERIOD) --seconds $(SECONDS) $(DEMO)
 
-# System tests mostly wait for what they record: the others run meanwhile, in what time is left,
-# and are told last.
+# System tests mostly wait for what they record: two files at once, and the others in what time is
+# left. The others are told last.
 test: venv test-tools
 	$(MAKE) lint
 	$(MAKE) fixtures
@@ -50,7 +50,7 @@ test: venv test-tools
 
 # The + lets its output be seen while it runs.
 system-tests:
-	+$(BIN)/pytest tests/system
+	+$(BIN)/pytest --numprocesses=2 --dist=loadfile tests/system
 
 other-tests:
 	nice -n 19 $(BIN)/pytest --ignore=tests/system

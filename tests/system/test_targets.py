@@ -1,6 +1,7 @@
 """Who is recorded: pods by real cgroups and a real API server, several at once, restarts."""
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -68,11 +69,11 @@ def test_a_restarted_container_is_followed(
     """The same pod, another container and pid: the same recording, and the gap is told."""
     path, uid = tmp_path / "pod.whowoke", str(uuid.uuid4())
     ids = [containers.new_id() for _ in "12"]
-    says = {"HOSTNAME": "op-0", "POD_NAMESPACE": "shop"}
+    says = {"HOSTNAME": "op-0", "POD_NAMESPACE": "depot"}
     expected = []
     with (
         pods.timers(tmp_path / "1", uid, ids[0], "--ticker=23", says=says) as first,
-        recording(whowoke, path, "--pod", "shop/op-0"),
+        recording(whowoke, path, "--pod", "depot/op-0"),
     ):
         expected.append(ticked(first))
         time.sleep(PAUSE_S)
@@ -92,7 +93,7 @@ def test_a_restarted_container_is_followed(
         assert one.complete
         assert one.metadata["container"] == {
             "container_id": container_id, "runtime": "containerd", "pod_uid": uid,
-            "namespace": "shop", "pod": "op-0", "told_by": "process",
+            "namespace": "depot", "pod": "op-0", "told_by": "process",
         }  # fmt: skip
     one, other = processes
     assert (one.metadata["ended"], other.metadata["ended"]) == ("target exited",) * 2
@@ -108,17 +109,19 @@ def test_a_restarted_container_is_followed(
         [*whowoke, "explain", str(path)], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert "in 2 processes, 1 lost; 1 restart: " in told[0]
-    assert f"pid {pids[1]}, pod shop/op-0" in " ".join(told)
+    assert f"pid {pids[1]}, pod depot/op-0" in " ".join(told)
 
 
 def test_a_pid_is_followed_if_asked(tmp_path: Path, whowoke: Sequence[str]) -> None:
     path = tmp_path / "follow.whowoke"
+    # A file of its own: the same program may run for another test.
+    program = shutil.copy(fixtures.program_path("timers"), tmp_path / "timers")
     with (
-        fixtures.timers(tmp_path / "1", "--ticker=11") as first,
+        fixtures.timers(tmp_path / "1", "--ticker=11", program=program) as first,
         recording(whowoke, path, "-p", str(first.pid), "--follow"),
     ):
         first.popen.kill()
-        with fixtures.timers(tmp_path / "2", "--ticker=13") as second:
+        with fixtures.timers(tmp_path / "2", "--ticker=13", program=program) as second:
             fixtures.wait_until(lambda: attached_again(path), 60, "the second is recorded")
             expected = ticked(second)
             time.sleep(PAUSE_S)
@@ -213,22 +216,22 @@ def test_several_candidates_are_listed(
     tmp_path: Path, whowoke: Sequence[str], pods: containers.Pods
 ) -> None:
     uid, ids = str(uuid.uuid4()), [containers.new_id() for _ in "12"]
-    says = {"HOSTNAME": "op-0", "POD_NAMESPACE": "shop"}
+    says = {"HOSTNAME": "op-0", "POD_NAMESPACE": "depot"}
     with (
         pods.timers(tmp_path / "1", uid, ids[0], says=says) as first,
         pods.timers(tmp_path / "2", uid, ids[1], says=says) as second,
     ):
-        done = listed(whowoke, "--pod", "shop/op-0")
+        done = listed(whowoke, "--pod", "depot/op-0")
         assert (done.returncode, done.stdout) == (2, "")
         head, *rows, error, hint = done.stderr.splitlines()
         assert head.split()[:4] == ["PID", "NAME", "CONTAINER", "POD"]
         assert [row.split()[0] for row in rows] == [str(first.pid), str(second.pid)]
         assert [row.split()[2] for row in rows] == [i[:12] for i in ids]
-        assert "2 processes are of pod shop/op-0" in error
+        assert "2 processes are of pod depot/op-0" in error
         assert "--all" in hint
-        done = listed(whowoke, "--pod", "shop/op-0", "--all")
+        done = listed(whowoke, "--pod", "depot/op-0", "--all")
         assert [found["pid"] for found in json.loads(done.stdout)] == [first.pid, second.pid]
         timers = subprocess.run(
-            [*whowoke, "timers", "--pod", "shop/op-0"], capture_output=True, text=True, check=False
+            [*whowoke, "timers", "--pod", "depot/op-0"], capture_output=True, text=True, check=False
         )
         assert timers.returncode == 2
