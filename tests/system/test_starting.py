@@ -73,7 +73,7 @@ def test_costs_are_measured_and_kept(tmp_path: Path, record: Recorder) -> None:
     assert traps["measured"]
     assert 0 < traps["emulated_ns"] < traps["stepped_ns"]
     assert cost["sampled_ns"] > 0
-    assert {"on_sched_switch", "on_sys_exit", "on_timer_fire"} <= cost["programs"].keys()
+    assert {"on_sched_switch", "on_sys_exit", "on_hit_1"} <= cost["programs"].keys()
     assert all(row["run_ns"] > 0 for row in cost["programs"].values())
     assert 0 < cost["share"] < 2
 
