@@ -45,12 +45,12 @@ static inline struct ww_parked parked(u64 g)
 {
     struct ww_parked found = {};
     u64 words[WW_WORDS(G_SCHED_BP, G_STARTPC)];
-    struct ww_thread *thread = this_thread();
     if (!g || bpf_probe_read_user(words, sizeof(words), (void *)(g + G_SCHED_BP)))
         return found;
     found.goid = words[WW_WORD(G_SCHED_BP, G_GOID)];
     found.start = words[WW_WORD(G_SCHED_BP, G_STARTPC)];
     struct ww_window window;
+    struct ww_thread *thread = this_thread();
     u64 bp = words[0];
     if (!thread || !bp || look(thread, bp, &window))
         return found;

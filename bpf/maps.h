@@ -24,10 +24,10 @@ BPF_F_TABLE("array", u32, struct ww_tier, tiers, WW_TIERS, BPF_F_MMAPABLE);
 BPF_PROG_ARRAY(programs, WW_MAX_PROGRAMS);
 BPF_TABLE("lru_hash", u64, u8, seen, 65536);
 
-/* Scratch belongs to a thread, not to a CPU: a uprobe program may be preempted. */
 #define WW_WINDOW_BYTES 512
 #define WW_FRAME_BYTES 16
 #define WW_PAGE_BYTES 4096
+/* Scratch belongs to a thread, not to a CPU: a uprobe program may be preempted. */
 struct ww_thread {
     u64 enter_ns, first, second, goid;
     u32 number, inside;
@@ -61,7 +61,7 @@ static inline u32 site_of(struct pt_regs *ctx)
     return (u16)bpf_get_attach_cookie(ctx);
 }
 
-/* All places have this program, one link for each tier: the kernel waits some 20 ms for each link that
+/* All places have this program, one link for each tier: the kernel waits some 40 ms for each link that
  * ends. It counts a hit and what it costs, and goes on with the site's own program; not where the tier
  * has spent what it may: that hit is told as lost, and the recorder takes the probes off soon after. */
 int on_hit(struct pt_regs *ctx)
@@ -254,9 +254,11 @@ static inline u64 name_hash(struct ww_thread *thread, u64 address, u64 length)
 struct ww_window { u64 base, span; };
 
 /* Reads what lies at an address, but nothing of the next page, which might not be there, unless the
- * first frame needs it. */
+ * first frame needs it. Not 0 where it can't, and where no frame can be. */
 static inline u64 look(struct ww_thread *thread, u64 address, struct ww_window *window)
 {
+    if (address & 7)
+        return 1;
     u64 left = WW_PAGE_BYTES - (address & (WW_PAGE_BYTES - 1));
     u64 size = at_most(left - 1, WW_WINDOW_BYTES - 1) + 1;
     size += ((size - WW_FRAME_BYTES) >> 60) & 8;
@@ -266,7 +268,7 @@ static inline u64 look(struct ww_thread *thread, u64 address, struct ww_window *
 }
 
 /* Return addresses up the frame pointers, behind those that are there; how many there are then. The
- * kernel's own walk (bpf_get_stack) would end in a page fault at the address 0, 2 us of its 2.6. */
+ * kernel's own walk (bpf_get_stack) would end in a page fault at the address 0. */
 static inline u32 walk_frames(struct ww_thread *thread, u64 bp, struct ww_window *window, u32 depth)
 {
     u64 *frames = (u64 *)thread->text.data;

@@ -39,7 +39,8 @@ static inline struct ww_type type_of(u64 address)
     if (bpf_probe_read_user(words, sizeof(words), (void *)(address + TYPE_SIZE)))
         return type;
     type.size = words[0];
-    type.kind = (words[WW_WORD(TYPE_SIZE, TYPE_KIND)] >> 8 * ((TYPE_KIND - TYPE_SIZE) & 7)) & WW_TYPE_KIND;
+    u64 kind = words[WW_WORD(TYPE_SIZE, TYPE_KIND)] >> 8 * ((TYPE_KIND - TYPE_SIZE) & 7);
+    type.kind = kind & WW_TYPE_KIND;
     type.fields = words[WW_WORD(TYPE_SIZE, STRUCTTYPE_FIELDS)];
     type.count = words[WW_WORD(TYPE_SIZE, STRUCTTYPE_FIELDS + 8)];
     return type;

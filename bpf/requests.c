@@ -47,7 +47,8 @@ struct ww_answer { u64 namespace, object_name, version, objects, versions; };
 #define WW_LIST_META 40
 
 /* TypeMeta, ListMeta, items: where these are structs their versions can be read, too. */
-static inline void read_list(struct ww_thread *thread, struct ww_answer *answer, struct ww_type type, u64 list)
+static inline void read_list(struct ww_thread *thread, struct ww_answer *answer, struct ww_type type,
+                             u64 list)
 {
     if (type.kind != WW_TYPE_STRUCT || type.count != 3)
         return;

@@ -58,7 +58,7 @@ static inline void thread_event(u16 kind, u32 tid, u64 value)
 /* (bool preempt, task *prev, task *next, unsigned int prev_state), Linux 5.18 and newer. */
 int on_sched_switch(struct bpf_raw_tracepoint_args *ctx)
 {
-    /* Current is the thread that goes, until the registers are switched: to ask costs less than to read. */
+    /* Current is the thread that goes, until the registers are switched: to ask costs less than a read. */
     u64 current = bpf_get_current_pid_tgid();
     u32 previous = current >> 32 == WW_TGID ? (u32)current : 0, next = target_tid(ctx->args[2]);
     u64 state = (u8)ctx->args[0] ? 0 : (u32)ctx->args[3];
