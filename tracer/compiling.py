@@ -32,8 +32,6 @@ RING_PAGES = {"threads": 1024, "go": 1024, "texts": 512}
 RING_PAGES_VARIABLE = "WHOWOKE_RING_PAGES"
 LOST_KINDS = 64
 
-# What runs at each place that is probed, and goes on with the program that the place is for.
-HIT_PROGRAM = "on_hit"
 # Raw tracepoints, attached in this order: new threads are noticed before the known ones are added.
 TRACEPOINTS = {
     "sched_process_exit": "on_sched_process_exit",
@@ -128,7 +126,7 @@ def _kept_or_compiled(plan: Plan) -> tuple[Compiled, bool]:
         "source": source,
         "cflags": CFLAGS,
         "maps": bpf.map_names(source),
-        "programs": [HIT_PROGRAM, *TRACEPOINTS.values(), *plan.by_program()],
+        "programs": [tiers.HIT_PROGRAM, *TRACEPOINTS.values(), *plan.by_program()],
     }
     name = cache.key(json.dumps(request), platform.release(), platform.machine(), _bcc_identity())
     if kept := cache.read(name):

@@ -12,13 +12,7 @@ from whowoke.analysis.capture import schema
 from whowoke.analysis.errors import WhowokeError
 from whowoke.tracer import kernel, tiers, uprobes
 from whowoke.tracer.compiled import Compiled
-from whowoke.tracer.compiling import (
-    HIT_PROGRAM,
-    LOST_KINDS,
-    TRACEPOINTS,
-    parameters,
-    ring_pages,
-)
+from whowoke.tracer.compiling import LOST_KINDS, TRACEPOINTS, parameters, ring_pages
 from whowoke.tracer.plan import MAX_SITES, Plan
 from whowoke.tracer.ring import Ring
 from whowoke.tracer.target import Target
@@ -81,8 +75,8 @@ class Engine:
         """Several at once: the kernel takes half a second of one CPU to verify them all."""
         values = parameters(self.plan, self._target.pid)
         # The longest first, so that no thread is left with one of them.
-        written = {name: name for name in compiled.programs if name != HIT_PROGRAM}
-        written |= {tiers.hit_program(tier): HIT_PROGRAM for tier in tiers.PROBES}
+        written = {name: name for name in compiled.programs if name != tiers.HIT_PROGRAM}
+        written |= {tiers.hit_program(tier): tiers.HIT_PROGRAM for tier in tiers.PROBES}
         waiting = sorted(written, key=lambda name: len(compiled.programs[written[name]]))
         descriptors, failed = list(self._maps.values()), list[WhowokeError]()
 
@@ -156,7 +150,8 @@ class Engine:
     def take_off(self, gone: list[int]) -> None:
         """Begin to close some tiers' links; each waits for the kernel, so several at once."""
         # First those of probes, which take longest: each goes to another child.
-        links = [link for tier in sorted(gone, key=_is_bare) for link in self._links.pop(tier, ())]
+        order = sorted(gone, key=lambda tier: tier not in tiers.PROBES)
+        links = [link for tier in order for link in self._links.pop(tier, ())]
         self._closing += _close_in_children(links)
 
     @property
@@ -195,10 +190,6 @@ class Engine:
         """Program runs that the kernel skipped, by program."""
         counts = {name: kernel.program_runs(fd).missed for name, fd in self.programs.items()}
         return {name: count for name, count in counts.items() if count}
-
-
-def _is_bare(tier: int) -> bool:
-    return tier not in tiers.PROBES
 
 
 def _close_all(descriptors: list[int]) -> None:

@@ -92,6 +92,8 @@ class Kernel:
     def __init__(self) -> None:
         self._child: Child[KernelSymbols] | None = None
         self._symbols: KernelSymbols | None = None
+        # The same places come again in many stacks.
+        self.frame = lru_cache(KEPT_FRAMES)(self._frame)
 
     def begin(self) -> None:
         """Begin to read them: it takes longer than the rings have room for."""
@@ -106,6 +108,10 @@ class Kernel:
             self._child = None
             self._symbols = child.result()
         return self._symbols
+
+    def _frame(self, address: int) -> Frame:
+        """The kernel's function at an address; file and line aren't known."""
+        return Frame(self.symbols.name_at(address), "", 0)
 
     def close(self) -> None:
         """End what still reads."""
@@ -127,8 +133,6 @@ class Symbols:
         self._table = table
         self._bias = bias
         self.kernel = kernel or Kernel()
-        # The same places come again in many stacks.
-        self.kernel_frame = lru_cache(KEPT_FRAMES)(self._kernel_frame)
 
     def frames(self, address: int, *, is_return_address: bool) -> list[Frame]:
         """Frames at an address of the process, innermost first; empty if it isn't Go code."""
@@ -147,10 +151,6 @@ class Symbols:
         function = self._table.function_at(linked) if self._table and linked > 0 else None
         return function is not None and function.entry == linked
 
-    def _kernel_frame(self, address: int) -> Frame:
-        """The kernel's function at an address; file and line aren't known."""
-        return Frame(self.kernel.symbols.name_at(address), "", 0)
-
     def type_name(self, address: int) -> str:
         """Name of a Go type, such as ``*v1.ConfigMap``, by the address of its descriptor."""
         if self._table is None:
@@ -161,7 +161,7 @@ class Symbols:
         """All frames of a stack that came as text, innermost first, inlined calls expanded."""
         addresses = struct.unpack(f"<{len(data) // 8}Q", data[: len(data) // 8 * 8])
         if kind == schema.TEXT_KIND["kernel_stack"]:
-            return [self.kernel_frame(address) for address in addresses]
+            return [self.kernel.frame(address) for address in addresses]
         first_is_pc = kind == schema.TEXT_KIND["user_stack"]
         frames: list[Frame] = []
         for depth, address in enumerate(addresses):

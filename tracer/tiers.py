@@ -9,6 +9,8 @@ from typing import NamedTuple
 WALKS, THREADS, CALLS = 0, 4, 5
 PROBES = (1, 2, 3)
 COUNT = 6
+# What runs at each place that is probed, and goes on with the program that the place is for.
+HIT_PROGRAM = "on_hit"
 # Of tracepoints that cost next to nothing.
 ALWAYS = -1
 # Calls and switches, reads and requests, who woke whom, and what says which timer and reconcile.
@@ -32,8 +34,8 @@ TRACEPOINTS = {
 
 
 def hit_program(tier: int) -> str:
-    """What runs first at each place of a tier; what the kernel tells of it is told of them all."""
-    return f"on_hit_{tier}"
+    """As it is loaded for a tier; what the kernel tells of it is told of all that it calls."""
+    return f"{HIT_PROGRAM}_{tier}"
 
 
 def of_tracepoint(program: str) -> int:
