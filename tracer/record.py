@@ -33,11 +33,16 @@ Progress = Callable[[float, int, int], None]
 
 
 def record(
-    options: RecordOptions, progress: Progress | None = None, say: Say | None = None
+    options: RecordOptions,
+    progress: Progress | None = None,
+    say: Say | None = None,
+    *,
+    is_last: bool = False,
 ) -> RecordSummary:
     """Record as asked. ``progress`` gets elapsed seconds, records and lost records.
 
-    ``say`` gets what the user should know before it happens.
+    ``say`` gets what the user should know before it happens. ``is_last`` says that this process
+    does nothing afterwards: what would end it is ignored once all is recorded.
 
     Everything is detached and the capture is whole when this returns or raises.
     """
@@ -69,7 +74,7 @@ def record(
         session = Session(terms, search, writer, say)
         stack.callback(session.close)
         session.load(programs)
-        interrupted = stack.enter_context(_interrupts())
+        interrupted = stack.enter_context(_interrupts(is_last))
         _tell_detach(session.sites, say, " when the recording ends")
         session.attach()
         give_memory_back()
@@ -172,8 +177,12 @@ def _dry_run(programs: list[Program], search: Search) -> RecordSummary:
 
 
 @contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """A list that SIGINT and SIGTERM are put into instead of ending us."""
+def _interrupts(is_last: bool) -> Iterator[list[int]]:
+    """A list that SIGINT and SIGTERM are put into instead of ending us.
+
+    Python's own end gives them back to the kernel, which would let a recording that is whole look
+    like one that failed: with ``is_last`` they are ignored afterwards.
+    """
     seen: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:
@@ -182,6 +191,8 @@ def _interrupts() -> Iterator[list[int]]:
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield seen
+        if is_last:
+            before = dict.fromkeys(before, signal.SIG_IGN)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

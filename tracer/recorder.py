@@ -63,7 +63,7 @@ def _carry_out(parser: Child[Order | int]) -> int:
 
 def carry_out(order: Order) -> None:
     """Record, and tell what became of it."""
-    summary = record(order.options)
+    summary = record(order.options, is_last=True)
     if order.options.list_probes:
         show(probes(summary, order.as_json))
         return
@@ -75,13 +75,16 @@ def carry_out(order: Order) -> None:
         check_lossless(summary.lost)
 
 
-def record(options: RecordOptions) -> RecordSummary:
-    """Record, with a line that says how far it is where stderr is a terminal."""
+def record(options: RecordOptions, *, is_last: bool = False) -> RecordSummary:
+    """Record, with a line that says how far it is where stderr is a terminal.
+
+    ``is_last``: this process does nothing afterwards.
+    """
     import_numpy()
     from whowoke.tracer.record import record as run
 
     if not sys.stderr.isatty():
-        return run(options, say=tell)
+        return run(options, say=tell, is_last=is_last)
 
     def progress(elapsed_s: float, records: int, lost: int) -> None:
         whole_s = options.duration_ns / 1e9
@@ -94,6 +97,6 @@ def record(options: RecordOptions) -> RecordSummary:
         tell(text)
 
     try:
-        return run(options, progress, say)
+        return run(options, progress, say, is_last=is_last)
     finally:
         tell_raw(ERASE_LINE)

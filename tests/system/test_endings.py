@@ -116,3 +116,16 @@ def test_the_recorder_is_quiet_on_stdout_and_says_what_it_wrote(
     assert "interrupted" in messages
     assert f"wrote {path}" in messages
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_ctrl_c_after_its_end_changes_nothing(tmp_path: Path, whowoke: Sequence[str]) -> None:
+    """Who presses it as the recording ends by itself has a whole one, and an exit code of 0."""
+    with fixtures.timers(tmp_path) as program:
+        for number in range(3):
+            path = tmp_path / f"{number}.whowoke"
+            with start(whowoke, program.pid, path, "-d", "100ms") as process:
+                assert process.stderr is not None
+                assert any(line.startswith("wrote ") for line in process.stderr)
+                while process.poll() is None:
+                    process.send_signal(signal.SIGINT)
+            assert process.returncode == 0
