@@ -41,7 +41,7 @@ static inline void go_submit(void *e)
 /* A goroutine that isn't running, with the return addresses up the frame pointers from g.sched.bp. */
 struct ww_parked { u64 goid, start, stack; };
 
-static inline struct ww_parked parked(u64 g)
+static inline struct ww_parked parked(struct ww_thread *thread, u64 g)
 {
     struct ww_parked found = {};
     u64 words[WW_WORDS(G_SCHED_BP, G_STARTPC)];
@@ -50,12 +50,11 @@ static inline struct ww_parked parked(u64 g)
     found.goid = words[WW_WORD(G_SCHED_BP, G_GOID)];
     found.start = words[WW_WORD(G_SCHED_BP, G_STARTPC)];
     struct ww_window window;
-    struct ww_thread *thread = this_thread();
     u64 bp = words[0];
     if (!thread || !bp || look(thread, bp, &window))
         return found;
     u32 depth = walk_frames(thread, bp, &window, 0);
-    found.stack = depth ? send_text(&thread->text, WW_PARKED_STACK, depth * 8) : 0;
+    found.stack = depth ? send_text(&thread->scratch, WW_PARKED_STACK, depth * 8) : 0;
     return found;
 }
 
@@ -70,6 +69,21 @@ static inline void read_timer(u64 address, struct ww_timer *timer)
     timer->period_ns = words[WW_WORD(TIMER_WHEN, TIMER_PERIOD)];
     timer->function = words[WW_WORD(TIMER_WHEN, TIMER_F)];
     timer->data = words[WW_WORD(TIMER_WHEN, TIMER_ARG + 8)];
+}
+
+/* The code of a Go closure: its first word. In the segment that nobody writes it stays what it is, once
+ * its page is there. */
+static inline u64 code_of(struct ww_thread *thread, u64 closure)
+{
+    if (!thread || closure - READ_ONLY_DATA >= READ_ONLY_BYTES)
+        return read_u64(closure);
+    struct ww_closure *known = &thread->closures[bounded(closure >> 3, WW_CLOSURES)];
+    if (known->address == closure)
+        return known->code;
+    u64 code = read_u64(closure);
+    if (code)
+        *known = (struct ww_closure){ closure, code };
+    return code;
 }
 
 /* The goroutine that waits for a timer, by the timer's callback; 0 where nobody does. */
@@ -96,10 +110,11 @@ int on_timer_fire(struct pt_regs *ctx)
 {
     u32 site = site_of(ctx);
     u64 address = TIMER_FIRE_TIMER, g = ctx->r14, sp = ctx->sp;
+    struct ww_thread *thread = this_thread();
     struct ww_timer timer;
     read_timer(address, &timer);
-    u64 callback = read_u64(timer.function);
-    struct ww_parked woken = parked(timer_waiter(unlinked(callback), timer.data));
+    u64 callback = code_of(thread, timer.function);
+    struct ww_parked woken = parked(thread, timer_waiter(unlinked(callback), timer.data));
     struct ww_timer_fire *e = go_record(WW_TIMER_FIRE, site, current_goid(g));
     if (!e)
         return 0;
@@ -119,7 +134,8 @@ int on_timer_fire(struct pt_regs *ctx)
 static inline int timer_armed(struct pt_regs *ctx, u64 address, struct ww_timer *timer)
 {
     u32 site = site_of(ctx);
-    u64 g = ctx->r14, stack = user_stack(this_thread(), ctx), callback = read_u64(timer->function);
+    struct ww_thread *thread = this_thread();
+    u64 g = ctx->r14, stack = user_stack(thread, ctx), callback = code_of(thread, timer->function);
     struct ww_timer_arm *e = go_record(WW_TIMER_ARM, site, current_goid(g));
     if (!e)
         return 0;
@@ -172,7 +188,7 @@ static inline void netpoll_woken(u32 site, u64 goid, u64 fd, u64 mode, u64 woken
     /* 0 none, 1 ready already, 2 about to wait: runtime/netpoll.go pdNil, pdReady, pdWait */
     if (woken <= 2)
         return;
-    struct ww_parked found = parked(woken);
+    struct ww_parked found = parked(this_thread(), woken);
     struct ww_netpoll_ready *e = go_record(WW_NETPOLL_READY, site, goid);
     if (!e)
         return;
@@ -202,7 +218,7 @@ int on_goroutine_ready(struct pt_regs *ctx)
 {
     u32 site = site_of(ctx);
     u64 woken = ctx->ax, g = ctx->r14;
-    struct ww_parked found = parked(woken);
+    struct ww_parked found = parked(this_thread(), woken);
     struct ww_goroutine_ready *e = go_record(WW_GOROUTINE_READY, site, current_goid(g));
     if (!e)
         return 0;

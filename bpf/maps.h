@@ -24,19 +24,28 @@ BPF_F_TABLE("array", u32, struct ww_tier, tiers, WW_TIERS, BPF_F_MMAPABLE);
 BPF_PROG_ARRAY(programs, WW_MAX_PROGRAMS);
 BPF_TABLE("lru_hash", u64, u8, seen, 65536);
 
-#define WW_WINDOW_BYTES 512
+#define WW_WINDOW_BYTES 1024
 #define WW_FRAME_BYTES 16
 #define WW_PAGE_BYTES 4096
+#define WW_RECENT 16
+#define WW_CLOSURES 8
+/* A text, and hashes of those that were sent from here lately: each at the place of its lowest bits. */
+struct ww_scratch {
+    u64 recent[WW_RECENT];
+    struct ww_text text;
+};
+struct ww_closure { u64 address, code; };
 /* Scratch belongs to a thread, not to a CPU: a uprobe program may be preempted. */
 struct ww_thread {
     u64 enter_ns, first, second, goid;
     u32 number, inside;
+    struct ww_closure closures[WW_CLOSURES];
     u64 window[WW_WINDOW_BYTES / 8 + 1];
-    struct ww_text text;
+    struct ww_scratch scratch;
 };
 BPF_HASH(threads, u32, struct ww_thread, WW_MAX_THREADS);
 /* Scheduler programs run with interrupts off: theirs may belong to the CPU. */
-BPF_PERCPU_ARRAY(cpu_text, struct ww_text, 1);
+BPF_PERCPU_ARRAY(cpu_scratch, struct ww_scratch, 1);
 BPF_ARRAY(fresh_thread, struct ww_thread, 1);
 
 static inline void lose(u32 kind, u64 count)
@@ -202,7 +211,7 @@ static inline u64 unlinked(u64 value)
  * any round, and not once for each. */
 static inline u64 forgotten(struct ww_thread *thread, u64 value)
 {
-    volatile u64 *place = &thread->text.hash;
+    volatile u64 *place = &thread->scratch.text.hash;
     *place = value;
     return *place;
 }
@@ -223,19 +232,25 @@ static inline u64 hash_words(struct ww_text *text, u32 kind, u32 length)
 }
 
 /* Sends what the hash stands for, the first time. A lost one is tried again at its next event. */
-static inline u64 send_text(struct ww_text *text, u32 kind, u32 length)
+static inline u64 send_text(struct ww_scratch *scratch, u32 kind, u32 length)
 {
+    struct ww_text *text = &scratch->text;
     u64 hash = hash_words(text, kind, length);
+    u64 *recent = &scratch->recent[bounded(hash, WW_RECENT)];
     u8 one = 1;
-    if (seen.lookup(&hash))
+    if (*recent == hash)
         return hash;
-    text->hash = hash;
-    text->kind = kind;
-    text->length = length;
-    if (texts_ring.ringbuf_output(text, sizeof(*text), BPF_RB_NO_WAKEUP) == 0)
+    if (!seen.lookup(&hash)) {
+        text->hash = hash;
+        text->kind = kind;
+        text->length = length;
+        if (texts_ring.ringbuf_output(text, sizeof(*text), BPF_RB_NO_WAKEUP)) {
+            lose(0, 1);
+            return hash;
+        }
         seen.update(&hash, &one);
-    else
-        lose(0, 1);
+    }
+    *recent = hash;
     return hash;
 }
 
@@ -244,10 +259,10 @@ static inline u64 name_hash(struct ww_thread *thread, u64 address, u64 length)
     if (!thread || !address || !length)
         return 0;
     u64 bytes = at_most(length, WW_TEXT_BYTES - 1);
-    ((u64 *)thread->text.data)[bytes >> 3] = 0;
-    if (bpf_probe_read_user(thread->text.data, bytes, (void *)address))
+    ((u64 *)thread->scratch.text.data)[bytes >> 3] = 0;
+    if (bpf_probe_read_user(thread->scratch.text.data, bytes, (void *)address))
         return 0;
-    return send_text(&thread->text, WW_NAME, bytes);
+    return send_text(&thread->scratch, WW_NAME, bytes);
 }
 
 /* What was read around a frame: so many bytes behind its base the last frame may begin. */
@@ -271,7 +286,7 @@ static inline u64 look(struct ww_thread *thread, u64 address, struct ww_window *
  * kernel's own walk (bpf_get_stack) would end in a page fault at the address 0. */
 static inline u32 walk_frames(struct ww_thread *thread, u64 bp, struct ww_window *window, u32 depth)
 {
-    u64 *frames = (u64 *)thread->text.data;
+    u64 *frames = (u64 *)thread->scratch.text.data;
     for (u32 i = depth; i < WW_TEXT_BYTES / 8; i++) {
         u64 at = bp - window->base;
         if (at > window->span || at & 7) {
@@ -298,10 +313,10 @@ static inline u64 user_stack(struct ww_thread *thread, struct pt_regs *ctx)
     asm volatile("" : "+r"(bp));
     if (!thread || look(thread, ctx->sp, &window))
         return 0;
-    u64 *frames = (u64 *)thread->text.data;
+    u64 *frames = (u64 *)thread->scratch.text.data;
     frames[0] = ctx->ip;
     frames[1] = thread->window[0];
-    return send_text(&thread->text, WW_USER_STACK, walk_frames(thread, bp, &window, 2) * 8);
+    return send_text(&thread->scratch, WW_USER_STACK, walk_frames(thread, bp, &window, 2) * 8);
 }
 
 static inline void *thread_record(u16 kind, u32 tid, u64 ts_ns)

@@ -24,11 +24,11 @@ static inline u32 target_tid(u64 task)
 static inline u64 kernel_stack(void *ctx)
 {
     u32 zero = 0;
-    struct ww_text *text = cpu_text.lookup(&zero);
-    if (!text || !may_spend(WW_WALKS_TIER))
+    struct ww_scratch *scratch = cpu_scratch.lookup(&zero);
+    if (!scratch || !may_spend(WW_WALKS_TIER))
         return 0;
-    int bytes = bpf_get_stack(ctx, text->data, WW_TEXT_BYTES, 0);
-    return bytes > 0 ? send_text(text, WW_KERNEL_STACK, bytes) : 0;
+    int bytes = bpf_get_stack(ctx, scratch->text.data, WW_TEXT_BYTES, 0);
+    return bytes > 0 ? send_text(scratch, WW_KERNEL_STACK, bytes) : 0;
 }
 
 int on_sched_waking(struct bpf_raw_tracepoint_args *ctx)

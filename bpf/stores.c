@@ -20,7 +20,7 @@ static inline u64 pointers_sum(struct ww_thread *thread, u64 items, u64 count)
     if (!thread || count > WW_MAX_POINTERS)
         return 0;
     /* What doesn't fill a chunk is read first: 0 adds nothing, and the others are of one size. */
-    u64 sum = WW_EMPTY_SUM, *chunk = (u64 *)thread->text.data, first = count & (WW_CHUNK - 1);
+    u64 sum = WW_EMPTY_SUM, *chunk = (u64 *)thread->scratch.text.data, first = count & (WW_CHUNK - 1);
     __builtin_memset(chunk, 0, WW_TEXT_BYTES);
     u64 bad = bpf_probe_read_user(chunk, first * 16, (void *)items);
     items += first * 16;
@@ -154,7 +154,7 @@ int on_informer(struct pt_regs *ctx)
 /* Namespace and name of a store's key; one without a slash is a name. */
 static inline void split_key(struct ww_thread *thread, struct ww_read *read, u64 key, u64 length)
 {
-    u8 *text = thread->text.data;
+    u8 *text = thread->scratch.text.data;
     u64 bytes = length > WW_TEXT_BYTES - 1 ? WW_TEXT_BYTES - 1 : length;
     if (bpf_probe_read_user(text, bounded(bytes, WW_TEXT_BYTES), (void *)key))
         return;

@@ -36,14 +36,14 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 /* The peer: what connect was given, what accept4 gave back (and is the new descriptor's). */
 static inline void socket_address(struct ww_thread *thread, s64 result)
 {
-    u64 *words = (u64 *)thread->text.data;
+    u64 *words = (u64 *)thread->scratch.text.data;
     if (!thread->second || (thread->number == WW_ACCEPT4 && result < 0))
         return;
     for (int i = 0; i < WW_SOCKADDR_BYTES / 8; i++)
         words[i] = 0;
     if (bpf_probe_read_user(words, WW_SOCKADDR_BYTES, (void *)thread->second))
         return;
-    u64 address = send_text(&thread->text, WW_ADDRESS, WW_SOCKADDR_BYTES);
+    u64 address = send_text(&thread->scratch, WW_ADDRESS, WW_SOCKADDR_BYTES);
     struct ww_socket_address *e =
         thread_record(WW_SOCKET_ADDRESS, (u32)bpf_get_current_pid_tgid(), thread->enter_ns);
     if (!e)

@@ -32,6 +32,8 @@ RING_PAGES = {"threads": 1024, "go": 1024, "texts": 512}
 RING_PAGES_VARIABLE = "WHOWOKE_RING_PAGES"
 LOST_KINDS = 64
 
+# Macros of a process, not of the versions that it is made of.
+LATER = ("PC_", "READ_ONLY_")
 # Raw tracepoints, attached in this order: new threads are noticed before the known ones are added.
 TRACEPOINTS = {
     "sched_process_exit": "on_sched_process_exit",
@@ -76,7 +78,7 @@ def ring_pages() -> dict[str, int]:
 
 def _parameters(plan: Plan) -> list[str]:
     """Macros that get their value when the programs are loaded: ``WW_PARAMETER`` in bpf/maps.h."""
-    return ["WW_TGID", *sorted(name for name in plan.macros if name.startswith("PC_"))]
+    return ["WW_TGID", *sorted(name for name in plan.macros if name.startswith(LATER))]
 
 
 def macros(plan: Plan) -> dict[str, str]:

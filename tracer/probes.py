@@ -5,6 +5,7 @@ import re
 from whowoke.analysis.errors import WhowokeError
 from whowoke.tracer.arguments import encode, item_type
 from whowoke.tracer.buildinfo import BuildInfo
+from whowoke.tracer.elf import ElfFile
 from whowoke.tracer.pclntab import Function, FunctionTable
 from whowoke.tracer.plan import MAX_SITES, Plan, PlannedSite, Probe, all_probes
 from whowoke.tracer.sites import Code, Site
@@ -157,7 +158,7 @@ def make_plan(info: BuildInfo, table: FunctionTable, code: Code, bias: int) -> P
         told.setdefault(probe.name, []).append(reason)
         if found:
             macros |= {m: _operand(register) for m, register in probe.registers.items()}
-    macros |= _program_counters(table, bias)
+    macros |= _program_counters(table, bias) | _read_only_data(code.elf, bias)
     parts = tuple(dict.fromkeys(planned.probe.part for planned in sites))
     missing: dict[str, list[str]] = {}
     for name, reasons in told.items():
@@ -211,3 +212,10 @@ def _program_counters(table: FunctionTable, bias: int) -> dict[str, str]:
     }
     found = {macro: table.find(name) for macro, name in names.items()}
     return {m: f"{fs[0].entry + bias:#x}ULL" if fs else "1" for m, fs in found.items()}
+
+
+def _read_only_data(elf: ElfFile, bias: int) -> dict[str, str]:
+    """The largest segment that the process neither writes nor runs; its bytes never change."""
+    unwritten = [s for s in elf.segments if not s.writable and not s.executable]
+    start, size = max(((s.memory_size, s.vaddr + bias) for s in unwritten), default=(0, 0))[::-1]
+    return {"READ_ONLY_DATA": f"{start:#x}ULL", "READ_ONLY_BYTES": f"{size:#x}ULL"}

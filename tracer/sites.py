@@ -133,7 +133,7 @@ class Code:
         # 9 MB, and only needed here: the recorder leaves it to a child.
         import capstone
 
-        self._elf = elf
+        self.elf = elf
         self._processor = _PROCESSORS[elf.machine.name]
         modes = [getattr(capstone, name) for name in self._processor.capstone_mode]
         self._decoder = capstone.Cs(*modes)
@@ -199,7 +199,7 @@ class Code:
         return [s for s in self.call_sites(function) if s.kind == "after_indirect_call"]
 
     def _site(self, function: Function, address: int, kind: Kind, callee: int = 0) -> Site:
-        offset = self._elf.file_offset(address)
+        offset = self.elf.file_offset(address)
         return Site(address, offset, address - function.entry, kind, callee)
 
     def _after_stack_check(self, code: tuple[Instruction, ...]) -> int:
@@ -219,7 +219,7 @@ class Code:
         self._left -= size
         if self._left < 0:
             raise self._refuse(function, "too much code was looked at")
-        data = self._elf.read_virtual(function.entry, size)
+        data = self.elf.read_virtual(function.entry, size)
         code = []
         at = function.entry
         for address, length, name, operands in self._decoder.disasm_lite(data, function.entry):

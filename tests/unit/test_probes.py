@@ -3,6 +3,7 @@
 import dataclasses
 import re
 
+import numpy as np
 import pytest
 
 from tests import derive, fixtures
@@ -43,13 +44,30 @@ def test_every_macro_of_the_source_is_defined_by_the_tables(source: str) -> None
     kinds = (
         "G M TIMER HCHAN SUDOG POLLDESC PC ITAB TYPE QUEUE TYPED DELAYING RESULT RESYNC REFLECTOR "
         "CONTROLLER OBJECT LIST READER CACHE STORE HTTP REQUEST RESPONSE URL DECODE SET PTRTYPE "
-        "SLICETYPE STRUCTTYPE STRUCTFIELD"
+        "SLICETYPE STRUCTTYPE STRUCTFIELD READ"
     )
     pattern = rf"(?<!_)\b(?:{'|'.join(kinds.split())})_[A-Z_]+\b"
     wanted = set(re.findall(pattern, source))
     comments = {"QUEUE_", "RECONCILE_", "INFORMER_", "REFLECTOR_", "G_", "M_", "PC_", "TIMER_"}
     defined = compiling.macros(plan_for("requeue")).keys()
     assert wanted - comments - set(defined) == set()
+
+
+def test_closures_of_functions_lie_in_the_read_only_data() -> None:
+    """They are remembered by their address: all that is there must stay as it is."""
+    bias = 0x5000
+    with ElfFile.open(fixtures.PROGRAMS / "timers") as elf:
+        table = FunctionTable.open(elf)
+        macros = make_plan(build_info(elf), table, Code(elf), bias).macros
+        start, size = (
+            int(macros[name].removesuffix("ULL"), 0)
+            for name in ("READ_ONLY_DATA", "READ_ONLY_BYTES")
+        )
+        words = np.frombuffer(elf.read_virtual(start - bias, size // 8 * 8), "<u8")
+        written = [s.vaddr + bias for s in elf.segments if s.writable or s.executable]
+        (function,) = table.find("time.sendTime")
+    assert function.entry in words
+    assert not any(start <= address < start + size for address in written)
 
 
 def test_every_version_of_a_probe_has_offsets() -> None:
