@@ -1,7 +1,11 @@
-"""What a recording costs other processes: their system calls."""
+"""What a recording costs other processes: their system calls.
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+The least that it can cost is shown beside it: two programs on the same tracepoints that do nothing.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 
@@ -11,6 +15,7 @@ from tests.bench.rows import Row, keyed, measured
 from tests.bench.stage import Stage
 from tests.bench.targets import Loops, UnavailableError, Watched, loops, nothing
 from tests.recording import recording
+from whowoke.tracer import kernel
 
 ROUNDS = 5
 SECONDS = 1.0
@@ -18,7 +23,8 @@ CALLS = 10_000
 EVERY = "50ms"
 # Alone, the slowest window may be so many times the fastest.
 UNSTEADY = 1.5
-ALONE, OURS = "alone", "whowoke"
+ALONE, OURS, NOTHING = "alone", "whowoke", "a pair of programs that do nothing"
+TRACEPOINTS = ("sys_enter", "sys_exit")
 Watch = Callable[[], AbstractContextManager[object]]
 
 
@@ -38,6 +44,8 @@ def measure(stage: Stage) -> list[Row]:
         if name == ALONE:
             continue
         what = f"getppid, {name} watches another process"
+        if name == NOTHING:
+            what = f"getppid, {name}"
         if name in missing:
             rows.append(Row("bystander", what, None, "ns", note=missing[name]))
             continue
@@ -57,6 +65,7 @@ def _rounds(
     watches: dict[str, Watch] = {
         ALONE: nullcontext,
         OURS: lambda: recording(other.pid, fresh(folder / "bystander.whowoke")),
+        NOTHING: _empty_programs,
         "bpftrace": lambda: _bpftrace_calls(other.pid, folder),
         "strace -f": lambda: strace(watched, folder, SECONDS),
         "perf trace": lambda: perf_trace(watched, folder, SECONDS),
@@ -76,6 +85,17 @@ def _rounds(
             except UnavailableError as err:
                 missing[name] = str(err)
     return calls_ns, missing
+
+
+@contextmanager
+def _empty_programs() -> Iterator[None]:
+    """Where every system call passes twice: the kernel runs them for all processes."""
+    with ExitStack() as stack:
+        for name in TRACEPOINTS:
+            program = kernel.load_program(name, kernel.PROG_RAW_TRACEPOINT, kernel.RETURN_0)
+            stack.callback(os.close, program)
+            stack.callback(os.close, kernel.link_raw_tracepoint(program, name))
+        yield
 
 
 def _bpftrace_calls(pid: int, folder: Path) -> AbstractContextManager[None]:

@@ -44,6 +44,9 @@ METHOD = """\
   record with a user stack and every hit is looked up in the capture; bpftrace only counts.
   bpftrace is put on the function's entry, as people do it, and on our place, which tells the place
   from the program.
+- **The least** that either can cost is measured, too, for it is the kernel's and differs by a
+  factor of three between processors: bpftrace's count on our place is little more than the
+  breakpoint, and two programs that do nothing are what tracepoints of system calls cost everybody.
 - **The same functions** for bpftrace: the entry of each function in which whowoke has a probe.
 - **whowoke** has its default budget, 1 % of a core: what costs more is taken off in the first two
   seconds, which aren't compared. What the same probes cost if all stay is said by the row with a

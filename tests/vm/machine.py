@@ -11,6 +11,9 @@ from pathlib import Path
 from tests.fixtures import ROOT
 from tests.vm import boxes, namespaces
 
+# Whatever is run in a guest takes a few minutes.
+LONGEST_S = 30 * 60
+
 
 class Machine:
     """The Vagrantfile's machine of a guest. ssh and rsync go without vagrant, which is slow."""
@@ -68,8 +71,18 @@ class Machine:
         return ["ssh", "-F", str(self.ssh_config), self.guest.machine, f"bash -ec {lines}"]
 
     def run(self, command: str) -> int:
-        """Run a command with our output; returns its exit code."""
-        return subprocess.run(self.ssh(command)).returncode
+        """Run a command with our output; returns its exit code.
+
+        QEMU before 8.1 may go on with code that the guest's kernel has replaced meanwhile, such as
+        a static branch: then the guest stands still, and its processors are busy for ever.
+        """
+        try:
+            return subprocess.run(self.ssh(command), timeout=LONGEST_S).returncode
+        except subprocess.TimeoutExpired:
+            minutes = LONGEST_S // 60
+            raise SystemExit(
+                f"the guest stands still: no end of {command!r} in {minutes} min"
+            ) from None
 
     def read(self, command: str) -> str:
         """The standard output of a command, which must succeed."""
