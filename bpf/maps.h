@@ -9,9 +9,9 @@ BPF_RINGBUF_OUTPUT(texts_ring, WW_TEXTS_PAGES);
 /* Records that found no room, by kind; kind 0 is a text. */
 BPF_F_TABLE("array", u32, u64, lost, WW_KINDS, BPF_F_MMAPABLE);
 /* Probe sites by their index in the capture's list; the recorder says what a hit costs, of which tier it
- * is, and which of the programs it is for. */
+ * is, which of the programs it is for, and with which flags control leaves the function there. */
 struct ww_site {
-    u64 hits, stopped;
+    u64 hits, stopped, leaving_flags;
     u32 cost_ns;
     u16 tier, program;
 };
@@ -77,7 +77,7 @@ int on_hit(struct pt_regs *ctx)
 {
     u32 index = site_of(ctx);
     struct ww_site *site = sites.lookup(&index);
-    if (!site)
+    if (!site || ctx->flags & site->leaving_flags)
         return 0;
     __sync_fetch_and_add(&site->hits, 1);
     u32 number = site->tier;

@@ -16,12 +16,11 @@ import numpy as np
 
 from whowoke.analysis.errors import WhowokeError
 from whowoke.tracer import kernel, uprobes
+from whowoke.tracer.sites import EMULATED, Kind
 
 # Measured on Linux 6.18, where nothing could be measured; a figure outside of the bounds is noise.
 EMULATED_NS, EMULATED_BOUNDS_NS = 800, (100, 20_000)
 STEPPED_NS, STEPPED_BOUNDS_NS = 10_300, (500, 100_000)
-# Sites whose instruction the kernel emulates.
-EMULATED_KINDS = frozenset({"push"})
 
 # Twice: call f, which is 32 bytes behind it; dec rdi; jnz; ret. Then each f:
 # push rbp; mov rbp, rsp; pop rbp; ret.
@@ -42,9 +41,9 @@ class TrapCosts:
     stepped_ns: int = STEPPED_NS
     measured: bool = False
 
-    def of(self, kind: str) -> int:
+    def of(self, kind: Kind) -> int:
         """For a kind of site."""
-        return self.emulated_ns if kind in EMULATED_KINDS else self.stepped_ns
+        return self.emulated_ns if kind in EMULATED else self.stepped_ns
 
 
 def calibrated() -> TrapCosts:

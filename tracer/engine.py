@@ -15,6 +15,7 @@ from whowoke.tracer.compiled import Compiled
 from whowoke.tracer.compiling import LOST_KINDS, TRACEPOINTS, parameters, ring_pages
 from whowoke.tracer.plan import MAX_SITES, Plan
 from whowoke.tracer.ring import Ring
+from whowoke.tracer.sites import LEAVING_FLAGS
 from whowoke.tracer.target import Target
 
 PAGE = 4096
@@ -24,7 +25,8 @@ LOADERS = 2
 CLOSERS = 3
 # struct ww_site and struct ww_tier of bpf/maps.h.
 SITE_DTYPE = np.dtype(
-    [("hits", "<u8"), ("stopped", "<u8"), ("cost_ns", "<u4"), ("tier", "<u2"), ("program", "<u2")]
+    [(name, "<u8") for name in ("hits", "stopped", "leaving_flags")]
+    + [("cost_ns", "<u4"), ("tier", "<u2"), ("program", "<u2")]
 )
 TIER_DTYPE = np.dtype(
     [(name, "<u8") for name in ("spent_ns", "limit_ns", "cost_ns", "bare_ns", "left_out")]
@@ -117,7 +119,8 @@ class Engine:
         """Probe some of the plan's sites, but those of a tier that was taken off."""
         by_tier: dict[int, list[int]] = {}
         for index in indexes:
-            probe = self.plan.sites[index].probe
+            probe, site = self.plan.sites[index].probe, self.plan.sites[index].site
+            self.sites["leaving_flags"][index] = LEAVING_FLAGS.get(site.kind, 0)
             self.sites["tier"][index] = probe.tier
             self.sites["program"][index] = self._slots[probe.program]
             by_tier.setdefault(probe.tier, []).append(index)

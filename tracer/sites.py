@@ -4,9 +4,9 @@ x86 takes a breakpoint in the middle of an instruction and the target dies of it
 only out of a linear disassembly that covers its function from entry to end without a gap, in which
 every branch of the function lands on an instruction; everything else is refused.
 
-A site's registers: at ``push`` (after the stack check, before the frame is set up) the arguments
-are still in their registers and the return address is at ``[rsp]``. Prologues:
-cmd/internal/obj/x86/obj6.go of Go 1.26.8, ``stacksplit`` and ``preprocess``.
+A site's registers: at ``check`` (the branch of the stack check) and at ``push`` (before the frame
+is set up) the arguments are still in their registers and the return address is at ``[rsp]``.
+Prologues: cmd/internal/obj/x86/obj6.go of Go 1.26.8, ``stacksplit`` and ``preprocess``.
 """
 
 import re
@@ -22,7 +22,13 @@ from whowoke.tracer.pclntab import Function
 MAX_CODE = 256 << 10  # bytes of a function
 MAX_ALL_CODE = 16 << 20  # bytes that are decoded of an executable; 1 MiB takes 0.8 s
 
-Kind = Literal["push", "sub", "entry", "return", "after_call", "after_indirect_call"]
+Kind = Literal["check", "push", "sub", "entry", "return", "after_call", "after_indirect_call"]
+# Sites whose instruction the kernel emulates, instead of single-stepping it: branch_emulate_op and
+# push_emulate_op of arch/x86/kernel/uprobes.c, since Linux 3.16 and 4.19.
+EMULATED = frozenset[Kind]({"check", "push"})
+# CF and ZF: with one of them JBE is taken. The stack has to grow, or the goroutine to make room for
+# another one; then the function begins anew, and comes here again.
+LEAVING_FLAGS: dict[Kind, int] = {"check": 0x41}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +149,17 @@ class Code:
     def entry_site(self, function: Function) -> Site:
         """Return the site for "the function was called".
 
-        The instruction behind the stack check that sets up the frame: ``push``, or ``sub`` up to
-        Go 1.20; it runs once a call even where the stack had to grow. ``entry`` for a function
+        The branch at the end of the stack check, ``check``, to be looked at only where it isn't
+        taken (``LEAVING_FLAGS``): so it runs once a call, even where the stack had to grow. Without
+        a check what sets up the frame: ``push``, or ``sub`` up to Go 1.20. ``entry`` for a function
         without a frame, or with a prologue that isn't known.
         """
         code = self.instructions(function)
-        after = self._after_stack_check(code)
-        for index in sorted({0, after}, reverse=True):
-            for kind, pattern in self._processor.frame_setup:
-                if index < len(code) and pattern.match(code[index].text):
-                    return self._site(function, code[index].address, kind)
+        if behind := self._after_stack_check(code):
+            return self._site(function, code[behind - 1].address, "check")
+        for kind, pattern in self._processor.frame_setup:
+            if pattern.match(code[0].text):
+                return self._site(function, function.entry, kind)
         return self._site(function, function.entry, "entry")
 
     def return_sites(self, function: Function) -> list[Site]:

@@ -23,7 +23,8 @@ EVERY = "50ms"
 BUDGET = "50%"
 PROBE = "timer_arm"
 
-ALONE, OURS, ENTRY, PUSH = "alone", "whowoke", "bpftrace on the entry", "bpftrace on the push"
+ALONE, OURS, ENTRY = "alone", "whowoke", "bpftrace on the entry"
+PLACE = "bpftrace on our place"
 Watch = Callable[[], AbstractContextManager[object]]
 
 
@@ -31,12 +32,12 @@ def measure(stage: Stage) -> list[Row]:
     """Rounds of a call alone, under whowoke, and under bpftrace at two places."""
     with loops(stage.folder, "reset", CALLS, EVERY) as target:
         path, planned = _place(target.pid)
-        entry, push = entry_offset(planned), planned.site.file_offset
+        entry, place = entry_offset(planned), planned.site.file_offset
         watches: dict[str, Watch] = {
             ALONE: nullcontext,
             OURS: lambda: _recorded(target, stage.folder),
             ENTRY: lambda: bpftrace_at(target.pid, stage.folder, path, [entry]),
-            PUSH: lambda: bpftrace_at(target.pid, stage.folder, path, [push]),
+            PLACE: lambda: bpftrace_at(target.pid, stage.folder, path, [place]),
         }
         calls_ns: dict[str, list[float]] = {name: [] for name in watches}
         missing: dict[str, str] = {}

@@ -7,6 +7,7 @@
 //	write    a system call of the file sort
 //	pipe     two threads wake each other: four system calls, and each thread sleeps and wakes
 //	mixed    one call of runtime.(*timer).modify and one system call of the file sort
+//	grow     as reset, each on a new stack that is more or less full: some of them have to grow in it
 package main
 
 import (
@@ -24,7 +25,7 @@ import (
 )
 
 func main() {
-	what := flag.String("what", "reset", "reset, getppid, write, pipe or mixed")
+	what := flag.String("what", "reset", "reset, getppid, write, pipe, mixed or grow")
 	calls := flag.Int("calls", 1000, "calls in a burst")
 	every := flag.Duration("every", 50*time.Millisecond, "from burst to burst")
 	flag.Parse()
@@ -66,6 +67,8 @@ func callOf(what string) func() {
 		return write()
 	case "pipe":
 		return echo()
+	case "grow":
+		return grow(timer)
 	case "mixed":
 		call := write()
 		return func() {
@@ -74,6 +77,32 @@ func callOf(what string) func() {
 		}
 	}
 	panic("what? " + what)
+}
+
+// Enough to fill the 2 KB that a goroutine begins with.
+const depths = 64
+
+func grow(timer *time.Timer) func() {
+	calls := 0
+	return func() {
+		done := make(chan struct{})
+		depth := calls % depths
+		calls++
+		go func() {
+			resetBelow(timer, depth)
+			close(done)
+		}()
+		<-done
+	}
+}
+
+//go:noinline
+func resetBelow(timer *time.Timer, depth int) int {
+	if depth == 0 {
+		timer.Reset(time.Hour)
+		return 0
+	}
+	return resetBelow(timer, depth-1) + 1
 }
 
 func write() func() {
