@@ -54,7 +54,7 @@ def recorded(monkeypatch):
     """A recorder in place of the real one; returns what it was asked."""
     asked = []
 
-    def record(asked_options, _progress=None, say=None):
+    def record(asked_options, _progress=None, say=None, is_last=False):
         asked.append(asked_options)
         output = asked_options.output or options.default_output("op", 42)
         write_small(output)

@@ -124,7 +124,7 @@ def test_ctrl_c_is_quiet(whowoke, tmp_path):
         "import signal, sys, time, types\n"
         "from whowoke.tracer.__main__ import main\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's &\n"
-        "def record(options, progress=None, say=None):\n"
+        "def record(options, progress=None, say=None, is_last=False):\n"
         "    print('started', flush=True)\n"
         "    time.sleep(60)\n"
         "sys.modules['whowoke.tracer.record'] = types.SimpleNamespace(record=record)\n"

@@ -53,7 +53,7 @@ def test_it_is_grouped_by_purpose(data):
 
 
 def test_the_command_prints_it(data, monkeypatch, recorded):
-    def record(asked, _progress=None, say=None):
+    def record(asked, _progress=None, say=None, is_last=False):
         assert asked.list_probes
         return RecordSummary(1, "op", None, 0, 0, 0, 0, listings=[data, data])
 

@@ -10,7 +10,7 @@ from tests.unit.commands import is_two_lines
 # A recorder in place of the real one, in the process that would record.
 RECORDER = """
 import sys, types
-def record(options, progress=None, say=None):
+def record(options, progress=None, say=None, is_last=False):
     from whowoke.tracer.options import RecordSummary
     print(sorted({"typer", "rich", "pydantic"} & sys.modules.keys()), options)
     return RecordSummary(7, "op", None, 0, 0, 3, 0, notes=["a note"], timing_ns={"load": 1_500_000})
