@@ -143,7 +143,7 @@ def test_ctrl_c_is_quiet(whowoke, tmp_path):
 def test_progress_is_shown_on_a_terminal_only(monkeypatch, recorded, capsys):
     record = sys.modules["whowoke.tracer.record"]
 
-    def with_progress(asked, progress=None, say=None):
+    def with_progress(asked, progress=None, say=None, is_last=False):
         if progress:
             progress(1.5, 1000, 0)
         return options.RecordSummary(1, "op", None, 0, 0, 0, 0)
