@@ -71,11 +71,7 @@ class Machine:
         return ["ssh", "-F", str(self.ssh_config), self.guest.machine, f"bash -ec {lines}"]
 
     def run(self, command: str) -> int:
-        """Run a command with our output; returns its exit code.
-
-        QEMU before 8.1 may go on with code that the guest's kernel has replaced meanwhile, such as
-        a static branch: then the guest stands still, and its processors are busy for ever.
-        """
+        """Run a command with our output; returns its exit code."""
         try:
             return subprocess.run(self.ssh(command), timeout=LONGEST_S).returncode
         except subprocess.TimeoutExpired:

@@ -24,6 +24,17 @@ CONFIG = {
     "qemu.conf": 'user = "root"\ngroup = "root"\nsecurity_driver = "none"\nnamespaces = []\n'
     "cgroup_controllers = []\nremember_owner = 0\n",
 }
+# Emulates all processors of a guest in one thread. With one for each, QEMU before 8.1 may go on
+# with code that the guest's kernel has replaced meanwhile, a static branch for one: it reads the
+# code, and only then begins to watch that page for writes. The guest stood still for ever.
+EMULATOR = """\
+#!/bin/bash
+for argument; do
+  [ "$argument" = tcg ] && argument=tcg,thread=single
+  arguments+=("$argument")
+done
+exec qemu-system-x86_64 "${arguments[@]}"
+"""
 # The first process of a pid namespace is the parent of every orphan. libvirt waits a minute for a
 # machine that has ended and that nobody has reaped.
 REAPER = ("sh", "-c", '"$@"; exit $?', "sh")
@@ -69,6 +80,9 @@ def prepare() -> None:
         folder.mkdir(parents=True)
     for name, text in CONFIG.items():
         Path("/etc/libvirt", name).write_text(text)
+    emulator = SCRATCH / "emulator"
+    emulator.write_text(EMULATOR)
+    emulator.chmod(0o755)
     names = SCRATCH / "resolv.conf"
     names.write_text(f"nameserver {NAME_SERVER}\n")
     _mount("--bind", str(names), str(Path("/etc/resolv.conf").resolve()))
