@@ -44,6 +44,12 @@ def test_another_cause_another_origin_and_another_line_are_wrong() -> None:
         assert judged([wakeup(1000, **change)], [1001])[1] >= 1, change
 
 
+def test_another_cause_beside_it_is_right_only_where_it_may_come_at_any_time() -> None:
+    for beside, verdict in (("leader_election.renew", (1, 0, 0)), ("watch.event", (0, 1, 0))):
+        row = wakeup(1000, origin="operator;client-go", cause=f"operator.ticker;{beside}")
+        assert judged([row], [1001]) == verdict, beside
+
+
 def test_an_unknown_cause_and_a_missing_line_are_unknown() -> None:
     for change in ({"cause": "unknown", "origin": "unknown"}, {"location": pd.NA}):
         assert judged([wakeup(1000, **change)], [1001]) == (0, 0, 1), change
