@@ -168,7 +168,7 @@ def cause_table(
         }
         if number in gaps:
             count, median, jitter, growing = gaps[number]
-            timed = fact.timed or cause.origin == "requeue"
+            timed = bool(fact.fired) or cause.origin == "requeue"
             row |= {"median_gap_ns": median, "jitter_ns": jitter}
             row["schedule"] = schedule(count, median, jitter, growing, fact.comes_back, timed)
         row |= _costs(fact, answers[cause], row, evidence[cause], duration_ns)
@@ -246,10 +246,15 @@ def _judgement(reasoned: Reasoned, known: Evidence) -> dict[str, Any]:
 
 @dataclass
 class _Fact:
-    timed: bool = False
-    comes_back: bool = False
+    fired: int = 0
+    again: int = 0
     cpu_ns: int | None = None
     alone: int = 0
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether timers fire without being armed: a queue's one-shot ticker may tick once more."""
+        return 0 < self.fired <= 2 * self.again
 
 
 def _facts(named: Named, wakeups: pd.DataFrame, cpu_ns: list[int | None]) -> dict[Cause, _Fact]:
@@ -258,8 +263,8 @@ def _facts(named: Named, wakeups: pd.DataFrame, cpu_ns: list[int | None]) -> dic
     for row, kind, back, cpu in zip(named.begun, kinds, again, cpu_ns, strict=True):
         for cause in row:
             fact = facts.setdefault(cause, _Fact())
-            fact.timed |= kind == "timer"
-            fact.comes_back |= bool(back)
+            fact.fired += kind == "timer"
+            fact.again += bool(back)
             if cpu is not None:
                 fact.cpu_ns = (fact.cpu_ns or 0) + cpu
                 fact.alone += 1

@@ -8,10 +8,11 @@ from tests.unit.go_stacks import (
     IN_POP,
     IN_READ_LOOP,
     IN_RESYNC,
+    IN_WAITING,
     IN_WATCH,
 )
 from tests.unit.scenes import due, reasons, reconciles, resynced, ticked, watched
-from tests.unit.synthetic import ADDER, HANDLER, MS, WORKER, Synthetic
+from tests.unit.synthetic import ADDER, HANDLER, MS, WAITING, WORKER, Synthetic
 from whowoke.analysis.model import Analysis
 from whowoke.analysis.output.outputs import analyse
 from whowoke.analysis.rules.causes import BEFORE
@@ -44,6 +45,17 @@ def test_a_requeue_and_its_wakeups_are_one_row_of_causes():
     assert (row["function"], row["location_kind"]) == ("main.(*Web).Reconcile", "returned")
     assert row["location"] == "main.go:10"
     assert row["median_gap_ns"] == 11.1 * MS
+
+
+def test_a_queues_timer_that_ticks_once_more_makes_no_rate_of_a_delay():
+    """A priority queue waits for its next item by time.Tick, and forgets that ticker."""
+    c = requeueing(5)
+    c.at(67.6).fire(WAITING, IN_WAITING, period_ms=10, timer=int((12.1 + 11.1 * 4) * 10))
+    c.item_ready(WAITING, "a")
+    c.reconcile("a", after_ms=10)
+    causes = analyse(c)["causes"]
+    row = causes[causes["cause"] == "requeue.after"].iloc[0]
+    assert (row["wakeups"], row["schedule"]) == (6, "fixed_delay")
 
 
 def test_the_first_reconcile_was_queued_before_the_recording():
