@@ -15,7 +15,6 @@ from whowoke.tracer.compiled import Compiled
 from whowoke.tracer.compiling import LOST_KINDS, TRACEPOINTS, parameters, ring_pages
 from whowoke.tracer.plan import MAX_SITES, Plan
 from whowoke.tracer.ring import Ring
-from whowoke.tracer.sites import LEAVING_FLAGS
 from whowoke.tracer.target import Target
 
 PAGE = 4096
@@ -120,7 +119,7 @@ class Engine:
         by_tier: dict[int, list[int]] = {}
         for index in indexes:
             probe, site = self.plan.sites[index].probe, self.plan.sites[index].site
-            self.sites["leaving_flags"][index] = LEAVING_FLAGS.get(site.kind, 0)
+            self.sites["leaving_flags"][index] = site.leaving_flags
             self.sites["tier"][index] = probe.tier
             self.sites["program"][index] = self._slots[probe.program]
             by_tier.setdefault(probe.tier, []).append(index)

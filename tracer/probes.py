@@ -217,5 +217,6 @@ def _program_counters(table: FunctionTable, bias: int) -> dict[str, str]:
 def _read_only_data(elf: ElfFile, bias: int) -> dict[str, str]:
     """The largest segment that the process neither writes nor runs; its bytes never change."""
     unwritten = [s for s in elf.segments if not s.writable and not s.executable]
-    start, size = max(((s.memory_size, s.vaddr + bias) for s in unwritten), default=(0, 0))[::-1]
+    largest = max(unwritten, key=lambda s: s.memory_size, default=None)
+    start, size = (largest.vaddr + bias, largest.memory_size) if largest else (0, 0)
     return {"READ_ONLY_DATA": f"{start:#x}ULL", "READ_ONLY_BYTES": f"{size:#x}ULL"}

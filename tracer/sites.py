@@ -11,7 +11,7 @@ Prologues: cmd/internal/obj/x86/obj6.go of Go 1.26.8, ``stacksplit`` and ``prepr
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -26,9 +26,6 @@ Kind = Literal["check", "push", "sub", "entry", "return", "after_call", "after_i
 # Sites whose instruction the kernel emulates, instead of single-stepping it: branch_emulate_op and
 # push_emulate_op of arch/x86/kernel/uprobes.c, since Linux 3.16 and 4.19.
 EMULATED = frozenset[Kind]({"check", "push"})
-# CF and ZF: with one of them JBE is taken. The stack has to grow, or the goroutine to make room for
-# another one; then the function begins anew, and comes here again.
-LEAVING_FLAGS: dict[Kind, int] = {"check": 0x41}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +34,7 @@ class Site:
 
     ``address`` as linked, ``file_offset`` for the kernel, ``offset`` in bytes from the function's
     entry. ``callee`` is the address that the CALL before the site goes to, 0 where there is none.
+    Where a processor flag of ``leaving_flags`` is set, control leaves the function at the site.
     """
 
     address: int
@@ -44,6 +42,7 @@ class Site:
     offset: int
     kind: Kind
     callee: int = 0
+    leaving_flags: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +96,9 @@ class Amd64:
     )
     stack_checks = _AMD64_STACK_CHECKS
     longest_check = 7
+    # CF and ZF: with one of them the check's JBE is taken. The stack has to grow, or the goroutine
+    # to make room for another one; then the function begins anew, and comes here again.
+    leaving_flags = 0x41
     _DIRECT = re.compile(r"0x[0-9a-f]+$")
     # Prefixes that change no length, then one that makes a branch shorter on some processors only.
     _AMBIGUOUS = re.compile(rb"[\x26\x2e\x36\x3e\x64\x65\x67\xf2\xf3]*\x66")
@@ -150,13 +152,14 @@ class Code:
         """Return the site for "the function was called".
 
         The branch at the end of the stack check, ``check``, to be looked at only where it isn't
-        taken (``LEAVING_FLAGS``): so it runs once a call, even where the stack had to grow. Without
+        taken (``leaving_flags``): so it runs once a call, even where the stack had to grow. Without
         a check what sets up the frame: ``push``, or ``sub`` up to Go 1.20. ``entry`` for a function
         without a frame, or with a prologue that isn't known.
         """
         code = self.instructions(function)
         if behind := self._after_stack_check(code):
-            return self._site(function, code[behind - 1].address, "check")
+            site = self._site(function, code[behind - 1].address, "check")
+            return replace(site, leaving_flags=self._processor.leaving_flags)
         for kind, pattern in self._processor.frame_setup:
             if pattern.match(code[0].text):
                 return self._site(function, function.entry, kind)

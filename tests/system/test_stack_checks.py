@@ -38,6 +38,7 @@ def test_a_call_counts_once_where_its_stack_grows(
             bpftrace_counts(grown, tmp_path, "--unsafe", "-p", str(program.pid)),
         ):
             bursts = program.bursts(SECONDS)
+    assert recording.capture.metadata["uprobes"] == way
     rows = recording.capture.records(PROBE)
     timers, counts = np.unique(rows["timer"], return_counts=True)
     times = rows["ts_ns"][rows["timer"] == timers[np.argmax(counts)]]
